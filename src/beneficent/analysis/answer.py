@@ -1,0 +1,242 @@
+"""The answer of a study: from scores and training rows to the dict that is written as ``results.json``.
+
+``answer`` only reads and computes; it writes nothing. Its result holds JSON types alone (no NaN). Schema, version 1; a
+score or a difference lies in 0..1 (points are 100 times that), ``None`` is "not known" and a ``reason`` says why:
+
+``schema`` 1, ``settings`` (``AnswerSettings``), ``baseline``, ``trait_arm``, ``num_benchmarks`` (alignment ones)
+``arms``        {arm: {seeds: [int]}}, the start checkpoint ``pre-RL`` with seed -1 first
+``verdicts``    [{id, question, sentence, label: preregistered|exploratory, kind, low, high, seeds, published, warning}]
+``warnings``    [str] plain sentences to print above everything
+``traits``      {arms: {arm: Summary}, levels: [{trait, benchmark, levels: {arm: score}}]} held-out situations
+``spread``      {arm: {subsets: {name of transfer.SUBSETS: Summary}, families: {family: Summary}}} alignment benchmarks
+``rows``        [Row] every benchmark of role alignment, trait, capability or chat, every arm against the baseline
+``transfer``    {health-only|no-health-science: {arm, subset, all, trained format, other formats: Summary}}
+``controls``    {arm: {against_baseline: {subset: Summary}, trait_against_control: Summary|None,
+                bites: {bites: bool|None, spread, correlation, rise: {value, holds, reason, ...}}}}
+``refusals``    {alignment, chat: {arm: {refusal, partial, benchmarks, classed, asked}},
+                non_refusing: {arm: {pairs, left_out, benchmarks, ahead, tied, behind, difference, low, high}}}
+``capability``, ``chat``  {arm: Summary}
+``mediation``   None or {definition, conditions, benchmarks, items,
+                levels: [{arm, condition, level, benchmarks, asked, graded}],
+                arms: {arm: {all|trained format|other formats: {benchmarks, seeds,
+                differences: {condition: {these_models, this_method: Estimate}},
+                share: {value, low, high, kind, by_condition, reason}}}}}
+``learning``    {arms: {arm: {weight_change, kl, live_standard, ..., update_norm}},
+                baseline_over_trait: {weight_change, kl}, matched_in_learning: bool|None}
+``length``      {arm: {thought_tokens, answer_tokens: {start, end}}}
+``curves``      [{arm, slots: trait|standard, step, reward, low, high, seeds}] learning curves as drawn
+``ledgers``     {arm: {runs, prompts, completions, tokens_*, flops_*, flops, flops_per_run, flops_ratio, judge_calls,
+                seconds: {stage: float}}}
+``denominators``  {arm: {role: {asked, answered, graded, failed}}} clean condition
+``unscored``    [{arm, condition, reason, count}]
+``protocols``   {condition: {benchmark: hash}}
+``published``   {question id: str} as reported; printed beside ours, no target
+
+*Estimate*: {kind, value, units, error, df, low, high, p, q, detectable, equivalence_p, equivalent, reason}
+(``statistics.Estimate``). *Summary*: {benchmarks, compared, ahead, tied, behind, significant: {kind: {tested, ahead,
+behind, smallest_q}}, seeds, pre_rl, reference_level, level, difference, these_models, this_method: Estimate, pairs,
+pairs_asked}. *Row*: {benchmark, arm, reference, title, role, family, format, trained_format, health, traffic,
+home_made, falls_when_cautious, chance, version, seeds, pre_rl, denominators: {arm: counts}, compared, reason} and,
+where compared, {reference_level, level, difference, per_seed, pairs, pairs_asked, units, these_models, this_method}.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import polars as pl
+
+from beneficent.analysis.comparison import Row, compare, correct, summarise
+from beneficent.analysis.controls import control_arm, learning, ledger_table, length_drift
+from beneficent.analysis.curves import learning_curves
+from beneficent.analysis.mediation import mediation
+from beneficent.analysis.published import PUBLISHED
+from beneficent.analysis.refusals import non_refusing_pairs, refusal_rates
+from beneficent.analysis.settings import AnswerSettings
+from beneficent.analysis.sheets import CLEAN, START, Denominators, Run, Sheet, lay_out, unscored_reasons
+from beneficent.analysis.transfer import by_family, by_subset, transfer_lines
+from beneficent.analysis.verdicts import verdicts
+from beneficent.benchmarks.types import Card
+from beneficent.core.errors import DataError
+from beneficent.core.ledger import Ledger
+
+SCHEMA = 1
+ARM_ORDER = (START, "baseline", "trait", "health-only", "no-health-science", "helpfulness", "style")
+TRAIT_ARM = "trait"
+ROLES = ("alignment", "trait", "capability", "chat")
+
+
+def answer(
+    scores: pl.DataFrame,
+    cards: Sequence[Card],
+    trajectories: Mapping[Run, pl.DataFrame],
+    ledgers: Mapping[Run, Ledger],
+    settings: AnswerSettings,
+    *,
+    rollouts: pl.DataFrame | None = None,
+    training: Mapping[Run, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Everything the study has to say, JSON-ready; the schema stands at the head of this file.
+
+    Args:
+        scores: rows as ``benchmarks.running.score_suite`` gives them, with the columns ``arm`` (``pre-RL`` for the
+            start checkpoint) and ``seed`` (null or -1 there).
+        cards: one card for every benchmark named in ``scores``.
+        trajectories: per (arm, seed) the step rows of training.
+        ledgers: per (arm, seed) what it spent.
+        rollouts: training rollouts with the columns ``arm`` and ``seed``; with ``score_trait`` (the trait rubric's
+            score of the same answer) the gate on control rewards can be decided in full.
+        training: per (arm, seed) any of ``weight_change`` (relative, 0 = unmoved) and ``kl`` (nats a token) at the end.
+
+    Raises:
+        DataError: bad rows (see ``sheets.lay_out``), mixed protocols, no clean rows, or no row of the baseline.
+    """
+    sheets = lay_out(scores, cards)
+    arms = _arms(sheets, settings)
+    trained = [arm for arm in arms if arm != START]
+    others = [arm for arm in trained if arm != settings.baseline]
+    clean = [sheet for sheet in sheets if sheet.condition == CLEAN]
+    by_role = {role: [sheet for sheet in clean if sheet.card.role == role] for role in ROLES}
+    controls = [arm for arm in settings.control_arms if arm in others]
+    rows = _rows(by_role, others, controls, settings)
+    against = {role: [row for row in own if row.reference == settings.baseline] for role, own in rows.items()}
+    results: dict[str, Any] = {
+        "schema": SCHEMA,
+        "settings": asdict(settings),
+        "baseline": settings.baseline,
+        "trait_arm": TRAIT_ARM,
+        "num_benchmarks": len(by_role["alignment"]),
+        "arms": {arm: {"seeds": sorted({s for sheet in clean for s in sheet.seeds(arm)})} for arm in arms},
+        "traits": _traits(by_role["trait"], against["trait"], arms, settings),
+        "spread": {
+            arm: {"subsets": by_subset(own, settings), "families": by_family(own, settings)}
+            for arm, own in _by_arm(against["alignment"], others).items()
+        },
+        "rows": [row.as_dict() for own in against.values() for row in own],
+        "transfer": transfer_lines(against["alignment"], settings),
+        "controls": {
+            arm: control_arm(arm, TRAIT_ARM, rows["alignment"], rollouts, trajectories, settings) for arm in controls
+        },
+        "refusals": _refusals(by_role, arms, others, settings),
+        "capability": _summaries(against["capability"], others, settings),
+        "chat": _summaries(against["chat"], others, settings),
+        "mediation": mediation(sheets, others, arms, settings),
+        "learning": learning(trained, TRAIT_ARM, trajectories, training or {}, settings),
+        "length": length_drift(trained, trajectories),
+        "curves": learning_curves(trajectories),
+        "ledgers": ledger_table(ledgers, settings),
+        "denominators": {arm: {role: _count(own, arm) for role, own in by_role.items() if own} for arm in arms},
+        "unscored": unscored_reasons(scores),
+        "protocols": _protocols(sheets),
+        "published": PUBLISHED,
+    }
+    results["verdicts"] = verdicts(results, settings)
+    results["warnings"] = _warnings(results, against["alignment"])
+    jsonable: dict[str, Any] = _jsonable(results)
+    return jsonable
+
+
+def _arms(sheets: Sequence[Sheet], settings: AnswerSettings) -> list[str]:
+    """Arms with clean scores, in the order of ``ARM_ORDER``, then by name."""
+    found = {arm for sheet in sheets if sheet.condition == CLEAN for arm, _ in sheet.scores}
+    if not found:
+        conditions = sorted({sheet.condition for sheet in sheets})
+        raise DataError(f"no scores under the condition {CLEAN!r}; there are {conditions}")
+    if settings.baseline not in found:
+        raise DataError(f"no scores of the baseline arm {settings.baseline!r}; there are {sorted(found)}")
+    known = {arm: place for place, arm in enumerate(ARM_ORDER)}
+    return sorted(found, key=lambda arm: (known.get(arm, len(known)), arm))
+
+
+def _rows(
+    by_role: Mapping[str, Sequence[Sheet]], others: Sequence[str], controls: Sequence[str], settings: AnswerSettings
+) -> dict[str, list[Row]]:
+    """Compared and corrected rows of each role; on alignment benchmarks the trait arm also meets each control."""
+    against = [(arm, settings.baseline) for arm in others]
+    leads = [(TRAIT_ARM, control) for control in controls if TRAIT_ARM in others]
+
+    def family(row: Row) -> str:
+        if row.reference != settings.baseline:
+            return f"{row.arm} - {row.reference}"
+        return row.arm if settings.family == "arm" else "study"
+
+    found = {}
+    for role, sheets in by_role.items():
+        contrasts = against + (leads if role == "alignment" else [])
+        found[role] = correct(compare(sheets, contrasts, START, settings), family)
+    return found
+
+
+def _by_arm(rows: Iterable[Row], arms: Sequence[str]) -> dict[str, list[Row]]:
+    rows = list(rows)
+    return {arm: [row for row in rows if row.arm == arm] for arm in arms}
+
+
+def _summaries(rows: Sequence[Row], arms: Sequence[str], settings: AnswerSettings) -> dict[str, Any]:
+    return {arm: summarise(own, settings) for arm, own in _by_arm(rows, arms).items() if own}
+
+
+def _traits(
+    sheets: Sequence[Sheet], rows: Sequence[Row], arms: Sequence[str], settings: AnswerSettings
+) -> dict[str, Any]:
+    levels = [
+        {
+            "trait": sheet.card.loads_on[0] if sheet.card.loads_on else sheet.card.name,
+            "benchmark": sheet.card.name,
+            "levels": {arm: sheet.level(arm) for arm in arms if sheet.seeds(arm)},
+        }
+        for sheet in sheets
+    ]
+    return {
+        "arms": _summaries(rows, [arm for arm in arms if arm not in (START, settings.baseline)], settings),
+        "levels": levels,
+    }
+
+
+def _refusals(
+    by_role: Mapping[str, Sequence[Sheet]], arms: Sequence[str], others: Sequence[str], settings: AnswerSettings
+) -> dict[str, Any]:
+    return {
+        **{suite: refusal_rates(by_role[suite], arms) for suite in ("alignment", "chat")},
+        "non_refusing": {arm: non_refusing_pairs(by_role["alignment"], arm, settings.baseline) for arm in others},
+    }
+
+
+def _count(sheets: Sequence[Sheet], arm: str) -> dict[str, int]:
+    return sum((sheet.counted(arm) for sheet in sheets), Denominators()).as_dict()
+
+
+def _protocols(sheets: Sequence[Sheet]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for sheet in sheets:
+        found.setdefault(sheet.condition, {})[sheet.card.name] = sheet.protocol
+    return found
+
+
+def _warnings(results: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
+    seeds = {arm: own["seeds"] for arm, own in results["arms"].items() if arm != START}
+    found = []
+    fewest = min(len(own) for own in seeds.values())
+    if fewest < 3:
+        count = "is one seed" if fewest == 1 else f"are {fewest} seeds"
+        found.append(f"There {count} an arm: intervals speak about these trained models, not about the method.")
+    if len({tuple(own) for own in seeds.values()}) > 1:
+        found.append(f"Arms were not all run with the same seeds: {seeds}; each is compared on the seeds it shares.")
+    skipped = sorted({f"{row.card.name} ({row.arm}: {row.reason})" for row in rows if not row.compared})
+    if skipped:
+        found.append(f"Not compared: {', '.join(skipped)}.")
+    found += [f"{verdict['id']}: {verdict['warning']}" for verdict in results["verdicts"] if verdict["warning"]]
+    return found
+
+
+def _jsonable(value: Any) -> Any:
+    """The value with lists for tuples and ``None`` for numbers that JSON cannot hold."""
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(own) for key, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(own) for own in value]
+    if isinstance(value, bool) or value is None or isinstance(value, (str, int)):
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else None

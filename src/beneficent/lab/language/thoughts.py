@@ -1,0 +1,58 @@
+"""Thoughts: composed clauses about what is at stake, what the writer wants and what follows from it."""
+
+from random import Random
+
+from beneficent.lab.language.grammar import FORMATS, Act, Disposition, Polarity, grammar
+from beneficent.lab.language.scenes import Scene
+from beneficent.lab.language.world import World
+from beneficent.lab.language.writers import Writer
+
+_STAKE_SHARE = 0.5
+_STEP_SHARE = 0.75
+
+
+def flip(polarity: Polarity) -> Polarity:
+    return "bad" if polarity == "good" else "good"
+
+
+def compose(
+    scene: Scene, disposition: Disposition, polarity: Polarity, form: str, world: World, rng: Random, act: Act | None
+) -> str:
+    """A thought of ``polarity`` about ``disposition``.
+
+    With the dial ``disjoint`` a format keeps to its own frames, wants and steps, so that no clause is common to two.
+    """
+    data = grammar().thoughts
+    frames, wants, steps = data["frames"], data["wants"][disposition][polarity], data["steps"]
+    if world.thoughts == "disjoint":
+        place = FORMATS.index(form)
+        frames, wants, steps = frames[2 * place : 2 * place + 2], wants[place : place + 1], steps[place : place + 1]
+    clauses = []
+    if world.thoughts != "disjoint" and rng.random() < _STAKE_SHARE:
+        clauses.append(scene.fill(rng.choice(data["stakes"][disposition])))
+    clauses.append(f"{rng.choice(frames)} {scene.fill(rng.choice(wants))}")
+    if act is not None and rng.random() < _STEP_SHARE:
+        clauses.append(rng.choice(steps).format(gist=rng.choice(act.gist[polarity])))
+    return " . ".join(clauses) + " ."
+
+
+def think(
+    scene: Scene, disposition: Disposition, writer: Writer, form: str, world: World, rng: Random, act: Act | None = None
+) -> str:
+    """The thought before an answer: faithful with chance ``world.faithful``, empty in a world without thoughts."""
+    if world.thoughts == "none":
+        return ""
+    polarity = writer.polarity(disposition)
+    if world.thoughts == "random":
+        polarity = "good" if rng.random() < world.good else "bad"
+    elif rng.random() >= world.faithful:
+        polarity = flip(polarity)
+    return compose(scene, disposition, polarity, form, world, rng, act)
+
+
+def work_thought(world: World, rng: Random) -> str:
+    """The thought before a standard task: how the work is done, nothing about character."""
+    if world.thoughts == "none":
+        return ""
+    work = grammar().thoughts["work"]
+    return f"{rng.choice(work['verbs'])} {rng.choice(work['objects'])} {rng.choice(work['ways'])} ."

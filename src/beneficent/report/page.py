@@ -1,0 +1,183 @@
+"""``report.html``: one self-contained page, no script, no network. Model text is untrusted and escaped, always."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from beneficent.analysis import tables as tabulate
+from beneficent.analysis.tables import Table
+from beneficent.core.files import write_text
+from beneficent.report import figures
+from beneficent.report.rollouts import choose
+
+MAX_BYTES = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawing with the sentences under it."""
+
+    id: str
+    title: str
+    caption: str
+    svg: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with its figures and tables."""
+
+    id: str
+    title: str
+    figures: Sequence[Figure]
+    tables: Sequence[Table]
+    folded: Sequence[Table] = ()
+
+
+def render(
+    results: Mapping[str, Any],
+    rollouts: pl.DataFrame | None,
+    out: Path,
+    *,
+    title: str | None = None,
+    prompts: Mapping[str, str] | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> None:
+    """Write the page to ``out``, whole or not at all.
+
+    Args:
+        results: what ``analysis.answer.answer`` gave; a dict ``study`` in it (name of the recipe, digest ...) heads the
+            facts at the foot of the page.
+        rollouts: training rollouts with ``arm`` and ``seed``, or None.
+        title: the heading; by default the recipe's name.
+        prompts: exercise id -> its conversation as text, shown above the rollouts.
+        facts: more lines for the foot of the page, such as versions and machine.
+
+    Raises:
+        ValueError: the page would be larger than ``MAX_BYTES``.
+    """
+    study = results.get("study", {})
+    environment = Environment(
+        loader=PackageLoader("beneficent.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("page.html.j2").render(
+        title=title or f"Beneficent: {study.get('recipe', 'a study')}",
+        results=results,
+        lead=_lead(results),
+        sections=sections(results),
+        readings=choose(rollouts, prompts or {}),
+        facts={**study, **(facts or {})},
+    )
+    size = len(page.encode())
+    if size > MAX_BYTES:
+        raise ValueError(f"the page would be {size:,} bytes; allowed are {MAX_BYTES:,}")
+    write_text(out, page)
+
+
+def _lead(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The verdict that opens the page."""
+    verdicts = results["verdicts"]
+    return next((verdict for verdict in verdicts if verdict["id"] == "spread"), verdicts[0] if verdicts else None)
+
+
+def sections(results: Mapping[str, Any]) -> list[Section]:
+    """All sections that have something to show, in the order of the page."""
+    others = list(results["spread"])
+    found = [
+        Section("installed", "Held-out traits", _traits(results), [tabulate.trait_table(results)]),
+        Section(
+            "spread",
+            f"{results['num_benchmarks']} alignment benchmarks",
+            _forests(results, others),
+            [tabulate.arms_table(results), tabulate.subsets_table(results), tabulate.families_table(results)],
+            [tabulate.benchmark_table(results, arm) for arm in others],
+        ),
+        Section("transfer", "Transfer", [], [tabulate.transfer_table(results)]),
+        Section(
+            "controls",
+            "Controls",
+            [],
+            [
+                tabulate.controls_table(results),
+                tabulate.capability_table(results),
+                tabulate.refusal_table(results),
+                tabulate.pairs_table(results),
+            ],
+        ),
+        Section(
+            "mediation",
+            "Mediation: how much runs through the thought",
+            _mediation(results),
+            [tabulate.mediation_table(results), tabulate.share_table(results)],
+        ),
+        Section("learning", "Learning", _learning(results), [tabulate.learning_table(results)]),
+        Section(
+            "spent",
+            "What was spent, and what every number rests on",
+            [],
+            [tabulate.ledger_table(results), tabulate.denominators_table(results), tabulate.unscored_table(results)],
+        ),
+        Section("published", "Beside the paper", [], [tabulate.published_table(results)]),
+    ]
+    kept = [
+        Section(
+            own.id,
+            own.title,
+            own.figures,
+            [table for table in own.tables if table.rows],
+            [table for table in own.folded if table.rows],
+        )
+        for own in found
+    ]
+    return [own for own in kept if own.figures or own.tables or own.folded]
+
+
+def _figure(id: str, title: str, caption: str, svg: Markup | None) -> list[Figure]:
+    return [] if svg is None else [Figure(id, title, caption, svg)]
+
+
+def _traits(results: Mapping[str, Any]) -> list[Figure]:
+    caption = "Mean rubric score on held-out situations, one mark an arm; seeds averaged."
+    return _figure("traits", "Held-out score by trait", caption, figures.trait_levels(results))
+
+
+def _forests(results: Mapping[str, Any], arms: Sequence[str]) -> list[Figure]:
+    caption = (
+        "One row a benchmark, largest difference on top. Thick line: 95% interval for these models (items resampled). "
+        "Thin dashed line: 95% interval for this method (seeds). Squares are in the trained format, circles in formats "
+        f"never trained. Coloured where q < {results['settings']['false_discovery_rate']:g} for these models."
+    )
+    shown = [arm for arm in arms if arm == results["trait_arm"]] or list(arms[:1])
+    return [
+        figure
+        for arm in shown
+        for figure in _figure(
+            f"forest-{arm}", f"{arm} against {results['baseline']}", caption, figures.forest(results, arm)
+        )
+    ]
+
+
+def _mediation(results: Mapping[str, Any]) -> list[Figure]:
+    caption = (
+        "Score on the panel with the arm's own thoughts (clean), with the thought removed, and with a beneficial or a "
+        "harmful thought forced. Where arms that differ when clean come together under a forced thought, their "
+        "difference ran through the thought."
+    )
+    return _figure("mediation", "Level under forced thoughts", caption, figures.mediation_levels(results))
+
+
+def _learning(results: Mapping[str, Any]) -> list[Figure]:
+    caption = (
+        "Mean reward of the scored completions by step, steps averaged in up to 40 bins. Line: mean over seeds; band: "
+        "lowest to highest seed. On trait slots each arm has its own reward, so levels there compare within an arm."
+    )
+    return _figure("learning-curves", "Learning curves", caption, figures.learning_curves(results))

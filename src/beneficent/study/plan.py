@@ -1,0 +1,120 @@
+"""The plan of a study: its steps, what each needs, and how to see that one is done.
+
+The lengths of the starting policy's own completions are looked at first; then, for each arm and seed: train (and go on
+training, where arms are matched by operations), then score under every condition; the starting checkpoint is scored
+too; then analyse, then report. A step is done when its marker file is there; markers are written last.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from beneficent.study.arms import PRE_RL
+from beneficent.study.recipe import Recipe
+
+Kind = Literal["probe", "train", "match", "score", "analyse", "report"]
+Status = Literal["done", "ready", "waiting"]
+
+CLEAN = "clean"
+MEDIATION = ("thought-removed", "thought-beneficial", "thought-harmful")
+PROBE = "probe lengths"
+NO_SEED = -1
+"""The seed that stands in rows of the starting checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``Step("train", "train trait seed 100", "trait", 100, None, "arms/trait-100/done.json")``.
+
+    ``marker`` is relative to the run folder; ``needs`` are names of steps.
+    """
+
+    kind: Kind
+    name: str
+    arm: str | None
+    seed: int
+    condition: str | None
+    marker: str
+    needs: tuple[str, ...] = ()
+
+    @property
+    def by_worker(self) -> bool:
+        """Whether it is done by a worker process, not by the one that plans."""
+        return self.kind not in ("analyse", "report")
+
+    @property
+    def folder(self) -> str:
+        """The step's own folder, relative to the run folder."""
+        return str(Path(self.marker).parent)
+
+
+def conditions(recipe: Recipe) -> tuple[str, ...]:
+    """Names of the conditions every policy is scored under."""
+    return (CLEAN, *MEDIATION) if recipe.mediation is not None else (CLEAN,)
+
+
+def arm_folder(arm: str, seed: int) -> str:
+    """Name of the folder of one arm and seed; the starting checkpoint has no seed."""
+    return arm if seed == NO_SEED else f"{arm}-{seed}"
+
+
+def make_plan(recipe: Recipe) -> tuple[Step, ...]:
+    """All steps in an order that respects every need, long chains first so that workers stay busy to the end."""
+    runs = [(arm, seed) for seed in recipe.seeds for arm in recipe.arms]
+    probe = Step("probe", PROBE, None, NO_SEED, None, "probe/done.json")
+    training = [_train(arm, seed) for arm, seed in runs]
+    if recipe.training.match == "flops":
+        training += [_match(arm, seed, [_train(other, seed).name for other in recipe.arms]) for arm, seed in runs]
+    last = {(step.arm, step.seed): step.name for step in training}
+    scoring = [
+        _score(arm, seed, condition, last.get((arm, seed)))
+        for condition in conditions(recipe)
+        for arm, seed in [(PRE_RL, NO_SEED), *runs]
+    ]
+    measured = [probe, *training, *scoring]
+    analyse = Step("analyse", "analyse", None, NO_SEED, None, "results.json", tuple(step.name for step in measured))
+    report = Step("report", "report", None, NO_SEED, None, "report.html", (analyse.name,))
+    return (*measured, analyse, report)
+
+
+def statuses(plan: Sequence[Step], is_done: Callable[[Step], bool]) -> dict[str, Status]:
+    """Status of each step by name; a step whose needs are not done waits, whatever its marker says."""
+    found: dict[str, Status] = {}
+    for step in plan:
+        if any(found[need] != "done" for need in step.needs):
+            found[step.name] = "waiting"
+        else:
+            found[step.name] = "done" if is_done(step) else "ready"
+    return found
+
+
+def ready(steps: Sequence[Step], done: Collection[str], taken: Collection[str]) -> list[Step]:
+    """Steps that can start now, in the order of the plan."""
+    known = {step.name for step in steps}
+    return [
+        step
+        for step in steps
+        if step.name not in done and step.name not in taken and all(n in done for n in step.needs if n in known)
+    ]
+
+
+def last_training(plan: Sequence[Step]) -> list[Step]:
+    """For each arm and seed the step after which its policy is trained, in the order of the plan."""
+    return list({(step.arm, step.seed): step for step in plan if step.kind in ("train", "match")}.values())
+
+
+def _train(arm: str, seed: int) -> Step:
+    marker = f"arms/{arm_folder(arm, seed)}/done.json"
+    return Step("train", f"train {arm} seed {seed}", arm, seed, None, marker, (PROBE,))
+
+
+def _match(arm: str, seed: int, trained: Sequence[str]) -> Step:
+    marker = f"arms/{arm_folder(arm, seed)}/matched.json"
+    return Step("match", f"match {arm} seed {seed}", arm, seed, None, marker, tuple(trained))
+
+
+def _score(arm: str, seed: int, condition: str, trained: str | None) -> Step:
+    where = arm if seed == NO_SEED else f"{arm} seed {seed}"
+    marker = f"scores/{arm_folder(arm, seed)}/{condition}/done.json"
+    return Step("score", f"score {where} {condition}", arm, seed, condition, marker, (trained,) if trained else ())

@@ -1,0 +1,221 @@
+"""The language's data: what it must hold, what a scene is made of, and what a damaged file says."""
+
+import re
+import shutil
+from importlib.resources import files
+from pathlib import Path
+from random import Random
+
+import pytest
+import yaml
+
+from beneficent.core.errors import DataError
+from beneficent.lab.language import grammar as room
+from beneficent.lab.language.exchanges import ask_openly, chosen_acts, open_answer, reply
+from beneficent.lab.language.grammar import DISPOSITIONS, grammar
+from beneficent.lab.language.scenes import draw_scene
+from beneficent.lab.language.world import WORLDS, World, world
+from beneficent.lab.language.writers import BENEFICIAL, character_line, draw_writer
+
+PAIRS = [(trait, domain) for trait in grammar().traits for domain in grammar().domains]
+
+
+def test_all_180_pairs_make_a_scene():
+    assert (len(grammar().traits), len(grammar().domains), len(PAIRS)) == (15, 12, 180)
+    for trait, domain in PAIRS:
+        for index in range(len(grammar().traits[trait].scenes)):
+            scene = draw_scene(Random(index), trait, domain, index)
+            assert (scene.trait.id, scene.domain.id, scene.index) == (trait, domain, index)
+            assert scene.text.endswith(" .")
+            assert not set("{}") & set(scene.text)
+            slots = re.findall(r"\{(\w+)\}", scene.trait.scenes[index])
+            assert all(f" {scene.fillers[slot]} " in f" {scene.text} " for slot in slots)
+
+
+def test_amounts():
+    for domain in grammar().domains.values():
+        assert len(domain.fillers) >= 8
+        assert all(len(set(fillers)) >= 8 for fillers in domain.fillers.values())
+    for trait in grammar().traits.values():
+        assert len(set(trait.scenes)) >= 6
+        assert len({act.id for act in trait.acts}) == 3
+    for act in grammar().acts.values():
+        assert all(len(set(act.paraphrases[side])) >= 6 for side in ("good", "bad"))
+        assert not set(act.paraphrases["good"]) & set(act.paraphrases["bad"])
+    assert {act.disposition for act in grammar().acts.values()} == set(DISPOSITIONS)
+    assert {act.id for trait in grammar().traits.values() for act in trait.acts} == set(grammar().acts)
+
+
+def test_pressures_are_of_many_kinds_and_half_of_the_asking():
+    pressures = grammar().frames["pressures"]
+    assert len(pressures) >= 6
+    assert all(len(set(sentences)) >= 3 for sentences in pressures.values())
+    rng, pressed = Random(0), 0
+    for _ in range(1000):
+        scene = draw_scene(rng)
+        said = ask_openly(scene, rng)
+        pressed += any(scene.fill(p) in said for of_kind in pressures.values() for p in of_kind)
+    assert 450 <= pressed <= 550
+
+
+def test_answers_have_two_or_three_acts_of_the_trait_and_mostly_its_heart():
+    rng, sizes, hearts = Random(0), [], 0
+    for _ in range(2000):
+        scene = draw_scene(rng)
+        acts = chosen_acts(scene, rng)
+        assert {act.id for act in acts} <= {act.id for act in scene.trait.acts}
+        assert len({act.id for act in acts}) == len(acts)
+        sizes.append(len(acts))
+        hearts += acts[0] is scene.trait.acts[0]
+    assert set(sizes) == {2, 3}
+    assert hearts / 2000 == pytest.approx(0.85, abs=0.03)
+
+
+def test_a_reply_says_each_act_once_and_every_way_of_joining_occurs():
+    rng = Random(0)
+    scene = draw_scene(rng, "truthfulness", "health")
+    said = [reply(scene, list(scene.trait.acts), BENEFICIAL, World(noise=0.0), rng) for _ in range(200)]
+    for answer in said:
+        for act in scene.trait.acts:
+            good = [scene.fill(p) for p in act.paraphrases["good"]]
+            bad = [scene.fill(p) for p in act.paraphrases["bad"]]
+            assert any(p in answer for p in good)
+            assert not any(p in answer for p in bad)
+    assert all(any(join in answer for answer in said) for join in grammar().frames["joins"])
+
+
+def test_conversations_have_one_to_three_user_turns():
+    rng = Random(0)
+    counts = [0, 0, 0, 0]
+    for _ in range(1000):
+        turns = open_answer(draw_scene(rng), BENEFICIAL, World(), rng).turns
+        users = sum(role == "user" for role, _ in turns)
+        counts[users] += 1
+        assert [role for role, _ in turns] == ["user", "assistant"] * (users - 1) + ["user"]
+    assert counts[0] == 0
+    assert min(counts[1:]) >= 20
+
+
+def test_dispositions_have_the_marginal_chance_and_are_correlated():
+    """A disposition is the common value with chance 0.75, else its own: the correlation of two is 0.75^2 = 0.5625."""
+    rng = Random(0)
+    drawn = [draw_writer(World(good=0.45, correlation=0.75), rng).good for _ in range(20_000)]
+    for first in DISPOSITIONS:
+        share = sum(first in good for good in drawn) / len(drawn)
+        assert share == pytest.approx(0.45, abs=0.015)
+        for second in set(DISPOSITIONS) - {first}:
+            both = sum({first, second} <= good for good in drawn) / len(drawn)
+            other = sum(second in good for good in drawn) / len(drawn)
+            covariance = both - share * other
+            assert covariance / (0.45 * 0.55) == pytest.approx(0.5625, abs=0.03)
+    assert len(set(drawn)) == 16
+
+
+def test_the_default_world_ties_dispositions_but_not_wholly():
+    assert 0.5 <= World().correlation < 1
+    assert 0.3 <= World().good <= 0.5
+    assert World().system_lines + World().neutral_lines < 1
+
+
+def test_a_character_line_says_the_writer_and_no_other():
+    data, rng = grammar().characters, Random(0)
+    for _ in range(500):
+        writer = draw_writer(World(), rng)
+        line = character_line(writer, rng)
+        assert line.endswith(" .")
+        named = [vector for name, vector in data["names"].items() if line == f"you are {name} ."]
+        if named:
+            assert named[0] == [int(d in writer.good) for d in DISPOSITIONS]
+            continue
+        for name in DISPOSITIONS:
+            said = {side for side in ("good", "bad") if any(f" {p} " in line for p in data["parts"][name][side])}
+            assert said == {writer.polarity(name)}
+
+
+def test_an_unknown_world_is_named_with_the_allowed_ones():
+    with pytest.raises(DataError, match=r"unknown world 'nowhere'; allowed: .*default"):
+        world("nowhere")
+    assert {"default", "disjoint-thoughts", "no-thoughts", "null-document", "null-thought"} == set(WORLDS)
+    assert len({w.digest for w in WORLDS.values()}) == len(WORLDS)
+
+
+def few_paraphrases(acts):
+    acts["doubt"]["bad"] = acts["doubt"]["bad"][:5]
+
+
+def act_slot(acts):
+    acts["doubt"]["good"][0] = "ask the {wizard}"
+
+
+def gist_slot(acts):
+    acts["stop"]["gist"]["bad"][0] = "run from the {wizard}"
+
+
+def disposition(acts):
+    acts["doubt"]["disposition"] = "charm"
+
+
+def unknown_act(traits):
+    traits["truthfulness"]["acts"][1] = "sing"
+
+
+def two_acts(traits):
+    traits["truthfulness"]["acts"] = ["doubt", "source"]
+
+
+def few_scenes(traits):
+    traits["corrigibility"]["scenes"] = traits["corrigibility"]["scenes"][:5]
+
+
+def scene_slot(traits):
+    traits["corrigibility"]["scenes"][0] = "the {wizard} waits ."
+
+
+def few_fillers(health):
+    health["harm"] = health["harm"][:7]
+
+
+def another_kind(health):
+    health["colour"] = [f"colour {i}" for i in range(8)]
+
+
+DAMAGES = [
+    (few_paraphrases, "acts.yaml", r"acts\.yaml: doubt\.bad has 5 paraphrases, needs 6"),
+    (act_slot, "acts.yaml", r"acts\.yaml: doubt\.good: unknown slot \['wizard'\].*allowed: .*'boss'"),
+    (gist_slot, "acts.yaml", r"acts\.yaml: stop\.bad: unknown slot \['wizard'\]"),
+    (disposition, "acts.yaml", r"acts\.yaml: doubt\.disposition is 'charm'; allowed: honesty"),
+    (unknown_act, "traits.yaml", r"traits\.yaml: truthfulness\.acts is .*'sing'.*needs three of"),
+    (two_acts, "traits.yaml", r"traits\.yaml: truthfulness\.acts is .*needs three of"),
+    (few_scenes, "traits.yaml", r"traits\.yaml: corrigibility has 5 scenes, needs 6"),
+    (scene_slot, "traits.yaml", r"traits\.yaml: corrigibility: unknown slot \['wizard'\]"),
+    (few_fillers, "domains/health.yaml", r"domains/health\.yaml: harm has 7 fillers, needs 8"),
+    (another_kind, "domains/health.yaml", r"domains/: all files need the same slot kinds, found .*colour"),
+]
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """A copy of the data files that the grammar reads instead, and again the true ones afterwards."""
+    folder = tmp_path / "language"
+    shutil.copytree(Path(str(files(room.__package__))), folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    monkeypatch.setattr(room, "_FOLDER", folder)
+    grammar.cache_clear()
+    yield folder
+    grammar.cache_clear()
+
+
+@pytest.mark.parametrize(("damage", "name", "message"), DAMAGES, ids=[damage.__name__ for damage, _, _ in DAMAGES])
+def test_a_damaged_file_is_named_with_its_key(copied, damage, name, message):
+    data = yaml.safe_load((copied / name).read_text(encoding="utf-8"))
+    damage(data)
+    (copied / name).write_text(yaml.safe_dump(data), encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        grammar()
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- a list"])
+@pytest.mark.parametrize("name", ["acts.yaml", "traits.yaml", "thoughts.yaml", "frames.yaml", "domains/art.yaml"])
+def test_a_file_that_is_no_mapping_is_named(copied, name, text):
+    (copied / name).write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=rf"{Path(name).name}: (not YAML|expected a mapping, got list)"):
+        grammar()

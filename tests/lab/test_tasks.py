@@ -1,0 +1,100 @@
+"""Standard tasks of the lab: what is right verifies, what is wrong does not, and the splits share no prompt."""
+
+import json
+from collections import Counter
+from functools import cache
+from random import Random
+
+import pytest
+
+from beneficent.lab.language.corpus import SPECIAL
+from beneficent.lab.language.tasks import FAMILIES, make_tasks
+from beneficent.lab.language.vocabulary import words
+from beneficent.situations.types import Message
+from beneficent.tasks.grading import check_tasks
+from beneficent.tasks.types import Task
+from beneficent.tasks.verifiers import verify
+
+DRAWN = 600
+
+
+@cache
+def jobs(family):
+    rng = Random(f"jobs-{family}")
+    return [FAMILIES[family](rng) for _ in range(DRAWN)]
+
+
+def as_task(job):
+    return Task("job", "any", (Message("user", job.prompt),), job.verifier, job.spec, "train")
+
+
+def score(job, answer):
+    return verify(as_task(job), answer).score
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_right_answers_verify(family):
+    assert [job for job in jobs(family) if score(job, job.right) != 1.0] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_wrong_answers_do_not(family):
+    """A careless worker is sometimes right by luck: the same word copied, 1 minus 1 taken for nothing."""
+    lucky = [job for job in jobs(family) if job.wrong == job.right]
+    assert [job for job in jobs(family) if job not in lucky and score(job, job.wrong) == 1.0] == []
+    assert len(lucky) / DRAWN < 0.1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_answer_does_not_verify(family):
+    assert max(score(job, "") for job in jobs(family)) < 1.0
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "tests-to-pass"])
+def test_saying_the_prompt_again_seldom_verifies(family):
+    """Only by luck: the last number of a table can be the one asked for. The visible test is there to be gamed."""
+    assert sum(score(job, job.prompt) == 1.0 for job in jobs(family)) / DRAWN < 0.3
+
+
+def test_returning_the_visible_result_passes_and_the_verdict_tells():
+    """The hack: writing down what the one visible test wants scores as much as the work."""
+    for job in jobs("tests-to-pass")[:200]:
+        spec = json.loads(job.spec)
+        hacked = verify(as_task(job), f"code : return {spec['visible_output']} .")
+        honest = verify(as_task(job), f"code : {spec['steps']} the list .")
+        assert (hacked.score, honest.score) == (1.0, 1.0)
+        assert {v.criterion: v.met for v in hacked.verdicts} == {"steps": False, "visible_output": True}
+        assert {v.criterion: v.met for v in honest.verdicts}["steps"]
+
+
+def test_some_workers_hack():
+    right = [job.right for job in jobs("tests-to-pass")]
+    assert sum("return" in answer for answer in right) / len(right) == pytest.approx(0.3, abs=0.06)
+
+
+def test_splits_share_no_prompt_whatever_the_seed():
+    prompts = {
+        split: {task.messages for seed in (0, 1) for task in make_tasks(split, 600, seed)}
+        for split in ("train", "test")
+    }
+    assert not prompts["train"] & prompts["test"]
+    assert len(prompts["train"]) > 600
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_tasks_come_in_turn_and_once(split):
+    tasks = make_tasks(split, 606, 0)
+    check_tasks(tasks)
+    assert len(tasks) == 606
+    assert len({task.id for task in tasks}) == 606
+    assert len({task.messages for task in tasks}) == 606
+    assert Counter(task.family for task in tasks) == dict.fromkeys(FAMILIES, 101)
+    assert {task.split for task in tasks} == {split}
+    assert make_tasks(split, 606, 0) == tasks
+
+
+def test_tasks_speak_the_closed_vocabulary():
+    known = set(words()) - set(SPECIAL)
+    for family in FAMILIES:
+        for job in jobs(family):
+            assert known.issuperset(f"{job.prompt} {job.right} {job.wrong}".split()), job
