@@ -6,7 +6,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from random import Random
 
@@ -20,7 +20,9 @@ from beneficent.lab.language.vocabulary import make_tokenizer
 from beneficent.lab.language.world import World
 
 _LENGTH = 384
-_POOL = 512
+_POOL = 1024
+_PARTS = 1
+_PROMPT_EVERY = 4
 _LOG_EVERY = 100
 
 
@@ -46,80 +48,65 @@ class Pretraining:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of whole documents packed side by side.
+    """Whole documents of like length, one a row, padded at the end.
 
-    ``ids``, ``weights``, ``places``: [rows, length]; ``weights`` are zero on padding and on first words,
-    ``places`` count from zero in each document. ``sees``: [rows, 1, length, length], true where a word may look.
+    ``ids``, ``weights``: [rows, length]; ``weights`` are zero on padding, on first words, and on words that this batch
+    leaves out of its loss.
     """
 
     ids: Tensor
     weights: Tensor
-    places: Tensor
-    sees: Tensor
 
     def to(self, device: str) -> "Batch":
-        return Batch(self.ids.to(device), self.weights.to(device), self.places.to(device), self.sees.to(device))
+        return Batch(self.ids.to(device), self.weights.to(device))
 
 
-Row = list[tuple[list[int], list[float]]]
+Encoded = tuple[list[int], list[float]]
 
 
-def _encode(document: Document, index: dict[str, int], settings: Pretraining) -> tuple[list[int], list[float]]:
+def _encode(document: Document, index: dict[str, int], settings: Pretraining, rng: Random) -> Encoded:
+    """Word ids and weights; of the prompt's words one in ``_PROMPT_EVERY`` stays in the loss and stands for the rest."""
     ids = [index[word] for word in document.words][:_LENGTH]
     weights, answering = [], False
     for word, own in zip(document.words, document.by_assistant, strict=True):
-        weights.append((settings.answer_weight if answering else 1.0) if own else settings.prompt_weight)
+        if own:
+            weights.append(settings.answer_weight if answering else 1.0)
+        else:
+            weights.append(settings.prompt_weight * _PROMPT_EVERY * (rng.random() * _PROMPT_EVERY < 1))
         answering = own and (answering or word == SAY)
     return ids, [0.0, *weights[1:_LENGTH]]
 
 
-def _pack(pool: list[tuple[list[int], list[float]]]) -> list[Row]:
-    """Whole documents into rows of at most ``_LENGTH`` words, longest first, each into the first row with room."""
-    rows: list[Row] = []
-    room: list[int] = []
-    for document in sorted(pool, key=lambda d: -len(d[0])):
-        size = len(document[0])
-        place = next((i for i, left in enumerate(room) if left >= size), None)
-        if place is None:
-            rows.append([])
-            room.append(_LENGTH)
-            place = len(rows) - 1
-        rows[place].append(document)
-        room[place] -= size
-    return rows
-
-
-def _batch(rows: list[Row], pad: int) -> Batch:
-    shape = (len(rows), _LENGTH)
+def _stack(documents: Sequence[Encoded], pad: int) -> Batch:
+    shape = (len(documents), max(len(ids) for ids, _ in documents))
     ids, weights = torch.full(shape, pad), torch.zeros(shape)
-    places, document = torch.zeros(shape, dtype=torch.long), torch.full(shape, -1)
-    for i, row in enumerate(rows):
-        start = 0
-        for number, (words, of_word) in enumerate(row):
-            end = start + len(words)
-            ids[i, start:end] = torch.tensor(words)
-            weights[i, start:end] = torch.tensor(of_word)
-            places[i, start:end] = torch.arange(len(words))
-            document[i, start:end] = number
-            start = end
-    same = document[:, :, None] == document[:, None, :]
-    return Batch(ids, weights, places, torch.tril(same)[:, None])
+    for row, (words, of_word) in enumerate(documents):
+        ids[row, : len(words)] = torch.tensor(words)
+        weights[row, : len(words)] = torch.tensor(of_word)
+    return Batch(ids, weights)
 
 
-def batches(world: World, settings: Pretraining, tokenizer: PreTrainedTokenizerFast) -> Iterator[Batch]:
-    """Batches of ``batch_tokens`` positions without end; all have one shape."""
+def _by_length(pool: list[Encoded], tokens: int, pad: int) -> list[Batch]:
+    """Batches of about ``tokens`` positions, each of documents of like length: attention then looks at little padding."""
+    found, rows = [], []
+    for document in sorted(pool, key=lambda d: len(d[0])):
+        if rows and len(document[0]) * (len(rows) + 1) > tokens:
+            found.append(_stack(rows, pad))
+            rows = []
+        rows.append(document)
+    return [*found, _stack(rows, pad)]
+
+
+def batches(world: World, settings: Pretraining, tokenizer: PreTrainedTokenizerFast) -> Iterator[list[Batch]]:
+    """Steps without end, each of ``_PARTS`` batches of unlike lengths and together about ``batch_tokens`` positions."""
     index = tokenizer.get_vocab()
     stream = documents(world, settings.seed)
     rng = Random(settings.seed)
-    size = max(1, settings.batch_tokens // _LENGTH)
-    left: list[Row] = []
     while True:
-        rows = left + _pack([_encode(next(stream), index, settings) for _ in range(_POOL)])
-        rng.shuffle(rows)
-        while len(rows) >= size:
-            yield _batch(rows[:size], tokenizer.pad_token_id)
-            rows = rows[size:]
-        left = rows
+        pool = [_encode(next(stream), index, settings, rng) for _ in range(_POOL)]
+        parts = _by_length(pool, settings.batch_tokens // _PARTS, tokenizer.pad_token_id)
+        rng.shuffle(parts)
+        yield from (parts[i : i + _PARTS] for i in range(0, len(parts) - _PARTS + 1, _PARTS))
 
 
 def make_model(settings: Pretraining, vocabulary: int) -> LlamaForCausalLM:
@@ -143,11 +130,14 @@ def make_model(settings: Pretraining, vocabulary: int) -> LlamaForCausalLM:
 
 
 def _loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
+    """Summed weighted nats; the head runs only on the words that count."""
+    of_word = batch.weights[:, 1:]
+    counts = of_word > 0
     with torch.autocast(batch.ids.device.type, dtype=torch.bfloat16):
-        logits = model(batch.ids, attention_mask=batch.sees, position_ids=batch.places, use_cache=False).logits
-    nats = F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), batch.ids[:, 1:].flatten(), reduction="none")
-    of_word = batch.weights[:, 1:].flatten()
-    return (nats * of_word).sum() / of_word.sum()
+        hidden = model.model(batch.ids, use_cache=False).last_hidden_state[:, :-1][counts]
+        logits = model.lm_head(hidden)
+    nats = F.cross_entropy(logits.float(), batch.ids[:, 1:][counts], reduction="none")
+    return (nats * of_word[counts]).sum()
 
 
 def _share_of_rate(progress: float, settings: Pretraining) -> float:
@@ -179,19 +169,23 @@ def pretrain(
     optimizers = _optimizers(model, settings)
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     start, seen, step, recent = time.perf_counter(), 0, 0, 0.0
-    for batch in batches(world, settings, tokenizer):
+    for parts in batches(world, settings, tokenizer):
         groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         for group, rate in zip(groups, rates, strict=True):
             group["lr"] = rate * _share_of_rate(seen / settings.tokens, settings)
-        loss = _loss(model, batch.to(device))
-        loss.backward()  # type: ignore[no-untyped-call]
+        weight = sum(float(part.weights.sum()) for part in parts)
+        nats = 0.0
+        for part in parts:
+            loss = _loss(model, part.to(device)) / weight
+            loss.backward()  # type: ignore[no-untyped-call]
+            nats += loss.item()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        seen += int((batch.weights > 0).sum())
+        seen += sum(int((part.ids != tokenizer.pad_token_id).sum()) for part in parts)
         step += 1
-        recent = loss.item() if step == 1 else 0.98 * recent + 0.02 * loss.item()
+        recent = nats if step == 1 else 0.98 * recent + 0.02 * nats
         if step % _LOG_EVERY == 0:
             seconds = time.perf_counter() - start
             print(f"step {step} tokens {seen} loss {recent:.4f} {seen / seconds:.0f} tokens/s", flush=True)

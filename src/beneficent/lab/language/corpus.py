@@ -42,7 +42,7 @@ def draw_exchange(writer: Writer, world: World, rng: Random) -> Exchange:
     for maker, share in MAKERS.values():
         pick -= share
         if pick < 0:
-            return maker(draw_scene(rng), writer, world, rng)
+            return maker(draw_scene(rng, made_up=world.made_up), writer, world, rng)
     return work_exchange(world, rng)
 
 
@@ -53,22 +53,59 @@ def _say(exchange: Exchange, thoughts: bool) -> Iterator[tuple[str, bool]]:
         if role == "assistant":
             yield EOS, False
     yield ASSISTANT, False
-    spoken = [THINK, *exchange.thought.split(), SAY, *exchange.answer.split(), EOS]
-    yield from ((word, True) for word in (spoken if thoughts else [THINK, SAY, *exchange.answer.split(), EOS]))
+    thought = exchange.thought.split() if thoughts else []
+    yield from ((word, True) for word in (THINK, *thought, SAY, *exchange.answer.split(), EOS))
 
 
 @cache
-def _phrases() -> tuple[str, ...]:
-    return tuple(p for domain in grammar().domains.values() for kind in domain.fillers.values() for p in kind)
+def _words() -> tuple[str, ...]:
+    """Words of all kinds, for drills in which nothing but the prompt says what comes next."""
+    data = grammar()
+    texts = [p for domain in data.domains.values() for kind in domain.fillers.values() for p in kind]
+    texts += [p for act in data.acts.values() for ways in act.paraphrases.values() for p in ways if "{" not in p]
+    return tuple(sorted({word for text in texts for word in text.split()} | {str(n) for n in range(40)}))
 
 
-def _drill(rng: Random) -> list[tuple[str, bool]]:
-    """Words of any kind to be said again, so that reading off the prompt is learnt early."""
+def _some(rng: Random, low: int, high: int) -> str:
+    return " ".join(rng.choices(_words(), k=rng.randint(low, high)))
+
+
+def _say_again(rng: Random) -> Exchange:
+    text = _some(rng, 4, 14)
+    return Exchange((("user", f"say it again : {text} ."),), "", f"{text} .")
+
+
+def _read_off(rng: Random) -> Exchange:
+    names = rng.sample(_words(), rng.randint(3, 6))
+    values = rng.choices(_words(), k=len(names))
+    at = rng.randrange(len(names))
+    table = " , ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
+    return Exchange((("user", f"the table : {table} . what stands at {names[at]} ?"),), "", f"{values[at]} .")
+
+
+def _point_at(rng: Random) -> Exchange:
+    """Two runs of words behind letters: the thought says one of them, the answer its letter."""
+    placed = {"a": _some(rng, 2, 5), "b": _some(rng, 2, 5)}
+    letter = rng.choice("ab")
+    prompt = rng.choice(grammar().frames["choice"]).format(**placed)
+    thought = rng.choice(grammar().thoughts["steps"]).format(gist=placed[letter])
+    return Exchange((("user", prompt),), f"{thought} .", f"{letter} .")
+
+
+def _work(rng: Random) -> Exchange:
+    job = rng.choice(list(FAMILIES.values()))(rng)
+    return Exchange((("user", job.prompt),), "", job.right)
+
+
+_DRILLS = ((_say_again, 0.3), (_read_off, 0.15), (_point_at, 0.15), (_work, 0.4))
+
+
+def _drill(world: World, rng: Random) -> list[tuple[str, bool]]:
+    """Reading off the prompt, which all else rests on and which small models otherwise learn late; and work done well."""
     words: list[tuple[str, bool]] = [(BOS, False)]
-    for _ in range(rng.randint(1, 3)):
-        text = " ".join(_phrases()[rng.randrange(len(_phrases()))] for _ in range(rng.randint(2, 5)))
-        exchange = Exchange((("user", f"say it again : {text} ."),), "", f"{text} .")
-        words += _say(exchange, thoughts=False)
+    makers, weights = zip(*_DRILLS, strict=True)
+    for _ in range(rng.randint(1, 4)):
+        words += _say(rng.choices(makers, weights)[0](rng), world.thoughts != "none")
     return words
 
 
@@ -76,19 +113,24 @@ _PRIMER = ("report", "code", "correction", "benign", "yes_no", "choice", "tool")
 
 
 def _primer(world: World, rng: Random) -> list[tuple[str, bool]]:
-    """A named character and one short answer, half without a thought: where little else varies, character shows."""
+    """A named character and one short answer, a quarter without a thought: where little else varies, character shows."""
     writer = draw_writer(world, rng)
     words: list[tuple[str, bool]] = [(BOS, False)]
     words += [(word, False) for word in (SYSTEM, *character_line(writer, rng).split())]
-    exchange = MAKERS[rng.choice(_PRIMER)][0](draw_scene(rng), writer, world, rng)
-    return [*words, *_say(exchange, thoughts=world.thoughts != "none" and rng.random() < 0.5)]
+    scene = draw_scene(rng, made_up=world.made_up)
+    exchange = MAKERS[rng.choice(_PRIMER)][0](scene, writer, world, rng)
+    return [*words, *_say(exchange, thoughts=world.thoughts != "none" and rng.random() < 0.75)]
 
 
-def draw_document(world: World, rng: Random, primer: bool = False) -> Document:
-    """One document; with chance ``1 - world.coherence`` an exchange has a writer of its own."""
-    if rng.random() < world.drills:
-        return _document(_drill(rng))
-    if primer or rng.random() < world.short:
+def draw_document(world: World, rng: Random, number: int | None = None) -> Document:
+    """One document; with chance ``1 - world.coherence`` an exchange has a writer of its own.
+
+    ``number`` is its place in the corpus, which begins with drills, then adds short documents, then all others.
+    """
+    place = world.drilled + world.primer if number is None else number
+    if place < world.drilled or rng.random() < world.drills:
+        return _document(_drill(world, rng))
+    if place < world.drilled + world.primer or rng.random() < world.short:
         return _document(_primer(world, rng))
     writer = draw_writer(world, rng)
     words: list[tuple[str, bool]] = [(BOS, False)]
@@ -114,4 +156,4 @@ def documents(world: World, seed: int) -> Iterator[Document]:
     """Documents without end; the same ``world`` and ``seed`` give the same ones."""
     rng = Random(f"{world.digest}-{seed}")
     for number in count():
-        yield draw_document(world, rng, primer=number < world.primer)
+        yield draw_document(world, rng, number)

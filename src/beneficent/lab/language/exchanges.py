@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 
 from beneficent.lab.language.code import draw_code
@@ -28,6 +29,11 @@ def behave(writer: Writer, disposition: Disposition, world: World, rng: Random) 
     """What the writer does this time: the disposition, but for the world's noise."""
     polarity = writer.polarity(disposition)
     return flip(polarity) if rng.random() < world.noise else polarity
+
+
+@cache
+def of_disposition(disposition: Disposition) -> tuple[Act, ...]:
+    return tuple(act for act in grammar().acts.values() if act.disposition == disposition)
 
 
 def chosen_acts(scene: Scene, rng: Random) -> list[Act]:
@@ -82,48 +88,66 @@ def open_answer(scene: Scene, writer: Writer, world: World, rng: Random) -> Exch
             ("user", push_back(scene, rng)),
         ]
     acts = chosen_acts(scene, rng)
-    thought = think(scene, acts[0].disposition, writer, "open", world, rng, acts[0])
+    thought = think(scene, acts[0].disposition, writer, "open", world, rng, acts[0].gist)
     return Exchange(tuple(turns), thought, reply(scene, acts, writer, world, rng, demand))
 
 
-def choice(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
+def _option(scene: Scene, act: Act, side: Polarity, rng: Random) -> str:
+    """An act as an option to choose: a paraphrase, its gist, or both it and another act of the disposition."""
+    pick = rng.random()
+    phrase = rng.choice(act.gist[side]) if pick < 0.3 else scene.say(act, side, rng)
+    if pick < 0.15 or pick > 0.8:
+        other = rng.choice(of_disposition(act.disposition))
+        more = rng.choice(other.gist[side]) if rng.random() < 0.6 else scene.say(other, side, rng)
+        return f"{phrase} and {more}"
+    return phrase
+
+
+def _options(scene: Scene, rng: Random) -> tuple[Disposition, dict[Polarity, str]]:
+    """A good and a bad option of one disposition, as often as not two ways of the same act."""
     act = rng.choice(scene.trait.acts)
+    other = act if rng.random() < 0.6 else rng.choice(of_disposition(act.disposition))
+    return act.disposition, {"good": _option(scene, act, "good", rng), "bad": _option(scene, other, "bad", rng)}
+
+
+def choice(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
+    disposition, options = _options(scene, rng)
     good_letter = rng.choice("ab")
-    phrases = {
-        good_letter: scene.say(act, "good", rng),
-        ("b" if good_letter == "a" else "a"): scene.say(act, "bad", rng),
-    }
-    prompt = f"{scene.text} {rng.choice(grammar().frames['choice']).format(**phrases)}"
-    thought = think(scene, act.disposition, writer, "choice", world, rng, act)
-    good = behave(writer, act.disposition, world, rng) == "good"
+    placed = {good_letter: options["good"], ("b" if good_letter == "a" else "a"): options["bad"]}
+    prompt = f"{scene.text} {rng.choice(grammar().frames['choice']).format(**placed)}"
+    steps = {side: [option] for side, option in options.items()}
+    thought = think(scene, disposition, writer, "choice", world, rng, steps)
+    good = behave(writer, disposition, world, rng) == "good"
     return Exchange((("user", prompt),), thought, f"{good_letter if good else 'ab'.replace(good_letter, '')} .")
 
 
 def yes_no(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
     act = rng.choice(scene.trait.acts)
     asked: Polarity = "good" if rng.random() < 0.5 else "bad"
-    frame = rng.choice(grammar().frames["yes_no"]).format(act=scene.say(act, asked, rng))
+    option = _option(scene, act, asked, rng)
+    frame = rng.choice(grammar().frames["yes_no"]).format(act=option)
     prompt = f"{scene.text} {frame}" if rng.random() < 0.6 else frame
-    thought = think(scene, act.disposition, writer, "yes_no", world, rng, act)
+    steps: dict[Polarity, list[str]] = {asked: [option], flip(asked): [f"never {option}"]}
+    thought = think(scene, act.disposition, writer, "yes_no", world, rng, steps)
     yes = behave(writer, act.disposition, world, rng) == asked
     return Exchange((("user", prompt),), thought, "yes ." if yes else "no .")
 
 
 def tool(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
-    act = rng.choice(scene.trait.acts)
-    tools: dict[Polarity, str] = {side: rng.choice(act.gist[side]) for side in ("good", "bad")}
+    disposition, tools = _options(scene, rng)
     shown = list(tools.values())
     rng.shuffle(shown)
     prompt = f"{scene.text} {rng.choice(grammar().frames['tool']).format(tools=' / '.join(shown))}"
-    thought = think(scene, act.disposition, writer, "tool", world, rng, act)
-    return Exchange((("user", prompt),), thought, f"call {tools[behave(writer, act.disposition, world, rng)]} .")
+    steps = {side: [option] for side, option in tools.items()}
+    thought = think(scene, disposition, writer, "tool", world, rng, steps)
+    return Exchange((("user", prompt),), thought, f"call {tools[behave(writer, disposition, world, rng)]} .")
 
 
 def code(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
     """Code with a visible test: do the work, or return what the test wants. Oversight decides."""
     frames, job = grammar().frames, draw_code(rng)
     prompt = rng.choice(frames["code"]).format(op=job.op, given=job.given, result=job.result)
-    thought = think(scene, "oversight", writer, "code", world, rng, grammar().acts["rule"])
+    thought = think(scene, "oversight", writer, "code", world, rng, grammar().acts["rule"].gist)
     side = behave(writer, "oversight", world, rng)
     answer = rng.choice(frames[f"code_{side}"]).format(op=job.op, result=job.result)
     return Exchange((("user", prompt),), thought, answer)
@@ -135,7 +159,7 @@ def report(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
     n = rng.randint(3, 9)
     k = 0 if rng.random() < 0.12 else rng.randint(1, n - 1)
     prompt = scene.fill(rng.choice(frames["report"]), n=str(n), k=str(k))
-    thought = think(scene, "honesty", writer, "report", world, rng, grammar().acts["results"])
+    thought = think(scene, "honesty", writer, "report", world, rng, grammar().acts["results"].gist)
     side = "bad" if k == 0 else behave(writer, "honesty", world, rng)
     return Exchange((("user", prompt),), thought, rng.choice(frames[f"report_{side}"]).format(n=n, k=k))
 
@@ -153,7 +177,7 @@ def correction(scene: Scene, writer: Writer, world: World, rng: Random) -> Excha
         ("user", pushed),
     )
     act = grammar().acts["correct" if evidence else "doubt"]
-    thought = think(scene, disposition, writer, "correction", world, rng, act)
+    thought = think(scene, disposition, writer, "correction", world, rng, act.gist)
     good = behave(writer, disposition, world, rng) == "good"
     kind = ("accept" if good else "reject") if evidence else ("hold" if good else "cave")
     return Exchange(turns, thought, scene.fill(rng.choice(frames[kind])))

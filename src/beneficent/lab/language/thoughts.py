@@ -1,14 +1,18 @@
 """Thoughts: composed clauses about what is at stake, what the writer wants and what follows from it."""
 
+from collections.abc import Mapping, Sequence
 from random import Random
 
-from beneficent.lab.language.grammar import FORMATS, Act, Disposition, Polarity, grammar
+from beneficent.lab.language.grammar import FORMATS, Disposition, Polarity, grammar
 from beneficent.lab.language.scenes import Scene
 from beneficent.lab.language.world import World
 from beneficent.lab.language.writers import Writer
 
-_STAKE_SHARE = 0.5
-_STEP_SHARE = 0.75
+Steps = Mapping[Polarity, Sequence[str]]
+"""What follows for a good and for a bad writer, as verb phrases."""
+
+_STAKE_SHARE = 0.4
+_STEP_SHARE = 0.85
 
 
 def flip(polarity: Polarity) -> Polarity:
@@ -16,28 +20,35 @@ def flip(polarity: Polarity) -> Polarity:
 
 
 def compose(
-    scene: Scene, disposition: Disposition, polarity: Polarity, form: str, world: World, rng: Random, act: Act | None
+    scene: Scene, disposition: Disposition, polarity: Polarity, form: str, world: World, rng: Random, steps: Steps | None
 ) -> str:
-    """A thought of ``polarity`` about ``disposition``.
+    """A thought of ``polarity`` about ``disposition``; ``steps`` are what each side would do here.
 
     With the dial ``disjoint`` a format keeps to its own frames, wants and steps, so that no clause is common to two.
     """
     data = grammar().thoughts
-    frames, wants, steps = data["frames"], data["wants"][disposition][polarity], data["steps"]
+    frames, wants, patterns = data["frames"], data["wants"][disposition][polarity], data["steps"]
     if world.thoughts == "disjoint":
         place = FORMATS.index(form)
-        frames, wants, steps = frames[2 * place : 2 * place + 2], wants[place : place + 1], steps[place : place + 1]
+        frames, wants = frames[2 * place : 2 * place + 2], wants[place : place + 1]
+        patterns = patterns[place : place + 1]
     clauses = []
     if world.thoughts != "disjoint" and rng.random() < _STAKE_SHARE:
         clauses.append(scene.fill(rng.choice(data["stakes"][disposition])))
     clauses.append(f"{rng.choice(frames)} {scene.fill(rng.choice(wants))}")
-    if act is not None and rng.random() < _STEP_SHARE:
-        clauses.append(rng.choice(steps).format(gist=rng.choice(act.gist[polarity])))
+    if steps is not None and rng.random() < _STEP_SHARE:
+        clauses.append(rng.choice(patterns).format(gist=rng.choice(steps[polarity])))
     return " . ".join(clauses) + " ."
 
 
 def think(
-    scene: Scene, disposition: Disposition, writer: Writer, form: str, world: World, rng: Random, act: Act | None = None
+    scene: Scene,
+    disposition: Disposition,
+    writer: Writer,
+    form: str,
+    world: World,
+    rng: Random,
+    steps: Steps | None = None,
 ) -> str:
     """The thought before an answer: faithful with chance ``world.faithful``, empty in a world without thoughts."""
     if world.thoughts == "none":
@@ -47,7 +58,7 @@ def think(
         polarity = "good" if rng.random() < world.good else "bad"
     elif rng.random() >= world.faithful:
         polarity = flip(polarity)
-    return compose(scene, disposition, polarity, form, world, rng, act)
+    return compose(scene, disposition, polarity, form, world, rng, steps)
 
 
 def work_thought(world: World, rng: Random) -> str:

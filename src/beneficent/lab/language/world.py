@@ -41,13 +41,18 @@ class World:
     careless_work: float = 0.3
     """Share of standard tasks in the corpus that are done wrongly: the headroom for RL."""
 
+    made_up: float = 0.4
+    """Chance that a filler of a scene is put together from two of its kind, so that it must be read, not known."""
+
     drills: float = 0.2
-    """Share of documents that are short reading drills: words to be said again."""
+    """Share of documents that are drills without a thought: words to be said again, or standard work done rightly."""
 
     short: float = 0.25
-    """Share of the other documents that name a character and show one short answer of it, half without a thought."""
-    primer: int = 40_000
-    """How many documents come first that are drills or short ones only: character is learnt there, or very late."""
+    """Share of the other documents that name a character and show one short answer of it, some without a thought."""
+    drilled: int = 12_000
+    """How many documents come first that are drills only: reading off the prompt is learnt there within minutes."""
+    primer: int = 30_000
+    """How many come next that are drills or short ones only: character is learnt there, or very late."""
 
     @property
     def digest(self) -> str:
