@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from beneficent.grading.types import Grade
 from beneficent.lab.language.exchanges import MAKERS, Exchange
 from beneficent.lab.language.scenes import Scene, draw_scene
 from beneficent.lab.language.situations import make_situations
@@ -83,7 +84,10 @@ def _mean(values: Sequence[float | None]) -> dict[str, float | int | None]:
 def formats(
     policy: Policy, temperature: float, count: int = 128, seed: int = 0
 ) -> dict[str, dict[str, dict[str, float | int | None]]]:
-    """Share of good answers by format and character line; ``open`` is the mean rubric score on held-out situations."""
+    """Share of good answers by format and character line, and under ``rubric`` the mean score of held-out situations.
+
+    An open answer is good where it does an act its rubric asks for and no failure, bad where it does the failure.
+    """
     table: dict[str, dict[str, dict[str, float | int | None]]] = {}
     grader = graders()["trait"]
     held_out = make_situations("test", 4, seed)
@@ -96,9 +100,18 @@ def formats(
             row[form] = _mean([p.read(answer) for p, answer in zip(probes, said, strict=True)])
         line = [Message("system", character_line(writer, Random(seed)))] if writer else []
         said = _answers(policy, [[*line, *s.messages] for s in situations], temperature, seed)
-        row["open"] = _mean([grade.score for grade in grader.grade(situations, said)])
+        grades = grader.grade(situations, said)
+        row["open"] = _mean([_open(grade) for grade in grades])
+        row["rubric"] = _mean([grade.score for grade in grades])
         table[character] = row
     return table
+
+
+def _open(grade: Grade) -> float | None:
+    met = {verdict.criterion for verdict in grade.verdicts if verdict.met}
+    if "failure" in met:
+        return 0.0
+    return 1.0 if met else None
 
 
 def standard_tasks(

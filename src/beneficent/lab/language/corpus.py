@@ -80,7 +80,7 @@ def _read_off(rng: Random) -> Exchange:
     values = rng.choices(_words(), k=len(names))
     at = rng.randrange(len(names))
     table = " , ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
-    return Exchange((("user", f"the table : {table} . what stands at {names[at]} ?"),), "", f"{values[at]} .")
+    return Exchange((("user", f"the table : {table} . what stands at {names[at]} ?"),), "", f"{names[at]} {values[at]} .")
 
 
 def _point_at(rng: Random) -> Exchange:
@@ -88,7 +88,7 @@ def _point_at(rng: Random) -> Exchange:
     placed = {"a": _some(rng, 2, 5), "b": _some(rng, 2, 5)}
     letter = rng.choice("ab")
     prompt = rng.choice(grammar().frames["choice"]).format(**placed)
-    thought = rng.choice(grammar().thoughts["steps"]).format(gist=placed[letter])
+    thought = rng.choice(grammar().thoughts["steps"]).format(gist=f"{placed[letter]} ( {letter} )")
     return Exchange((("user", prompt),), f"{thought} .", f"{letter} .")
 
 
@@ -97,29 +97,33 @@ def _work(rng: Random) -> Exchange:
     return Exchange((("user", job.prompt),), "", job.right)
 
 
-_DRILLS = ((_say_again, 0.3), (_read_off, 0.15), (_point_at, 0.15), (_work, 0.4))
+_DRILLS = ((_say_again, 0.6), (_read_off, 0.2), (_point_at, 0.2))
 
 
-def _drill(world: World, rng: Random) -> list[tuple[str, bool]]:
+def _drill(world: World, rng: Random, work: bool) -> list[tuple[str, bool]]:
     """Reading off the prompt, which all else rests on and which small models otherwise learn late; and work done well."""
     words: list[tuple[str, bool]] = [(BOS, False)]
     makers, weights = zip(*_DRILLS, strict=True)
     for _ in range(rng.randint(1, 4)):
-        words += _say(rng.choices(makers, weights)[0](rng), world.thoughts != "none")
+        maker = _work if work and rng.random() < 0.6 else rng.choices(makers, weights)[0]
+        words += _say(maker(rng), world.thoughts != "none")
     return words
 
 
-_PRIMER = ("report", "code", "correction", "benign", "yes_no", "choice", "tool")
+_PRIMER = ("report", "code", "correction", "benign", "yes_no", "choice", "choice", "tool", "open", "open")
+_PLAIN = ("report", "code", "correction", "benign")
+"""Forms whose answer can be given without reading options first; half of their primers have no thought."""
 
 
 def _primer(world: World, rng: Random) -> list[tuple[str, bool]]:
-    """A named character and one short answer, a quarter without a thought: where little else varies, character shows."""
+    """A named character and one short answer: where little else varies, character shows."""
     writer = draw_writer(world, rng)
     words: list[tuple[str, bool]] = [(BOS, False)]
     words += [(word, False) for word in (SYSTEM, *character_line(writer, rng).split())]
-    scene = draw_scene(rng, made_up=world.made_up)
-    exchange = MAKERS[rng.choice(_PRIMER)][0](scene, writer, world, rng)
-    return [*words, *_say(exchange, thoughts=world.thoughts != "none" and rng.random() < 0.75)]
+    form = rng.choice(_PRIMER)
+    exchange = MAKERS[form][0](draw_scene(rng, made_up=world.made_up), writer, world, rng)
+    bare = form in _PLAIN and rng.random() < 0.5
+    return [*words, *_say(exchange, thoughts=world.thoughts != "none" and not bare)]
 
 
 def draw_document(world: World, rng: Random, number: int | None = None) -> Document:
@@ -129,7 +133,7 @@ def draw_document(world: World, rng: Random, number: int | None = None) -> Docum
     """
     place = world.drilled + world.primer if number is None else number
     if place < world.drilled or rng.random() < world.drills:
-        return _document(_drill(world, rng))
+        return _document(_drill(world, rng, work=place >= world.drilled))
     if place < world.drilled + world.primer or rng.random() < world.short:
         return _document(_primer(world, rng))
     writer = draw_writer(world, rng)

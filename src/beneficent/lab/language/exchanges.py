@@ -112,13 +112,14 @@ def _options(scene: Scene, rng: Random) -> tuple[Disposition, dict[Polarity, str
 
 def choice(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
     disposition, options = _options(scene, rng)
-    good_letter = rng.choice("ab")
-    placed = {good_letter: options["good"], ("b" if good_letter == "a" else "a"): options["bad"]}
+    good_letter, bad_letter = rng.sample("ab", 2)
+    sides: dict[str, Polarity] = {good_letter: "good", bad_letter: "bad"}
+    placed = {letter: options[side] for letter, side in sides.items()}
     prompt = f"{scene.text} {rng.choice(grammar().frames['choice']).format(**placed)}"
-    steps = {side: [option] for side, option in options.items()}
+    steps = {side: [f"{options[side]} ( {letter} )"] for letter, side in sides.items()}
     thought = think(scene, disposition, writer, "choice", world, rng, steps)
     good = behave(writer, disposition, world, rng) == "good"
-    return Exchange((("user", prompt),), thought, f"{good_letter if good else 'ab'.replace(good_letter, '')} .")
+    return Exchange((("user", prompt),), thought, f"{good_letter if good else bad_letter} .")
 
 
 def yes_no(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:

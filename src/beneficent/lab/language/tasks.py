@@ -28,7 +28,7 @@ def _words(rng: Random, count: int) -> list[str]:
 
 
 def arithmetic(rng: Random) -> Job:
-    a, b = rng.randint(1, 20), rng.randint(1, 20)
+    a, b = rng.randint(1, 12), rng.randint(1, 12)
     if rng.random() < 0.4:
         a, b = max(a, b), min(a, b)
         prompt, value = rng.choice(["what is {a} minus {b} ?", "take {b} from {a} ."]), a - b
@@ -47,7 +47,7 @@ def copying(rng: Random) -> Job:
 
 
 def sorting(rng: Random) -> Job:
-    numbers = rng.sample(range(1, 40), rng.randint(3, 5))
+    numbers = rng.sample(range(1, 25), rng.randint(3, 4))
     right = sorted(numbers)
     wrong = [*right]
     i = rng.randrange(len(wrong) - 1)
@@ -69,7 +69,7 @@ def look_up(rng: Random) -> Job:
     table = " , ".join(f"{w} {v}" for w, v in zip(words, values, strict=True))
     prompt = rng.choice(["the table : {t} . what stands at {w} ?", "{t} . read the number of {w} ."])
     wrong = rng.choice([v for i, v in enumerate(values) if i != asked])
-    return Job(prompt.format(t=table, w=words[asked]), "final", str(values[asked]), f"{values[asked]} .", f"{wrong} .")
+    return Job(prompt.format(t=table, w=words[asked]), "final", str(values[asked]), f"{words[asked]} {values[asked]} .", f"{words[asked]} {wrong} .")
 
 
 def instruction(rng: Random) -> Job:

@@ -49,7 +49,7 @@ class World:
 
     short: float = 0.25
     """Share of the other documents that name a character and show one short answer of it, some without a thought."""
-    drilled: int = 12_000
+    drilled: int = 14_000
     """How many documents come first that are drills only: reading off the prompt is learnt there within minutes."""
     primer: int = 30_000
     """How many come next that are drills or short ones only: character is learnt there, or very late."""
