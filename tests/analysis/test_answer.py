@@ -1,5 +1,6 @@
 """A whole made-up study from score rows to results and tables."""
 
+import copy
 import json
 from functools import cache
 from typing import Any, Literal
@@ -9,9 +10,10 @@ import pytest
 from synthetic import make_cards, make_ledgers, make_rollouts, make_scores, make_training, make_trajectories
 
 from beneficent.analysis.answer import answer
+from beneficent.analysis.comparison_tables import arms_table, benchmark_table, families_by_arm_table
 from beneficent.analysis.settings import AnswerSettings
 from beneficent.analysis.statistics import benjamini_hochberg
-from beneficent.analysis.tables import benchmark_table, tables
+from beneficent.analysis.tables import learning_table, published_table, seconds_table, tables
 from beneficent.core.errors import DataError
 
 SETTINGS = AnswerSettings(num_resamples=2000, preregistered=("spread",))
@@ -134,6 +136,40 @@ def test_every_table_is_square_text(results: Any) -> None:
         for row in table.rows:
             assert len(row) == len(table.columns), table.title
             assert all(isinstance(cell, str) and cell for cell in row), table.title
+
+
+def test_every_arm_is_counted_by_format_and_by_family() -> None:
+    rows = {row[0]: row for row in arms_table(full()).rows}
+    spread = full()["spread"]
+    for arm in ("trait", "health-only", "helpfulness"):
+        parts = [rows[arm][1], rows[f"{arm}: trained format"][1], rows[f"{arm}: other formats"][1]]
+        assert parts == ["12", "4", "8"]
+        assert int(rows[f"{arm}: other formats"][2]) == spread[arm]["subsets"]["other formats"]["ahead"]
+    table = families_by_arm_table(full())
+    assert table.columns == ("family", "trait", "health-only", "no-health-science", "helpfulness", "style")
+    cells = {row[0]: row[1] for row in table.rows}
+    own = spread["trait"]["families"]["honesty"]
+    assert cells["honesty"] == f"{100 * own['difference']:+.1f} ({own['ahead']} of 3)"
+    assert len(cells) == 4
+
+
+def test_a_control_that_does_not_bite_is_printed_as_inert_everywhere() -> None:
+    results = copy.deepcopy(full())
+    assert "inert" not in str(tables(results))
+    results["controls"]["helpfulness"]["bites"]["bites"] = False
+    assert "helpfulness (inert)" in {row[0] for row in arms_table(results).rows}
+    assert "helpfulness (inert)" in families_by_arm_table(results).columns
+    published = {row[0]: row[2] for row in published_table(results).rows}
+    assert published["helpfulness"].endswith("(inert: its reward does not bite)")
+    assert "inert" not in published["spread"]
+
+
+def test_what_training_left_out_and_where_its_time_went_is_shown() -> None:
+    table = learning_table(full())
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert (row["update norm"], row["cut"], row["unscored"]) == ("0.0100", "1.0%", "0.0%")
+    assert seconds_table(full()).columns == ("arm", "sampling", "training")
+    assert seconds_table(full()).rows[0] == ("baseline", "15.0", "24.0")
 
 
 def test_benchmarks_stand_best_first() -> None:

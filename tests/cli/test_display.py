@@ -1,12 +1,12 @@
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from beneficent.cli.display import LiveRun, as_line, as_rich, print_answer, print_counts, show_run
+from beneficent.cli.display import LiveRun, as_line, as_rich, bars, print_answer, print_counts, show_run
 from beneficent.study.events import RunFinished, RunStarted, StepFailed, StepFinished, StepProgress, StepStarted
 
 EVENTS = [
@@ -46,11 +46,10 @@ def test_machines_get_one_json_object_a_line(capsys: pytest.CaptureFixture[str])
     }  # fmt: skip
 
 
-def test_a_terminal_shows_arm_seed_step_and_reward() -> None:
+def test_a_terminal_shows_arm_seed_step_reward_and_time_left() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120, color_system=None)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
-    with Progress(*columns, console=console, auto_refresh=False) as progress:
+    with bars(console) as progress:
         live = LiveRun(progress)
         for event in EVENTS[:4]:
             live.listen(event)
@@ -61,6 +60,7 @@ def test_a_terminal_shows_arm_seed_step_and_reward() -> None:
     assert "train trait seed 0" in drawn
     assert " 58/200" in drawn
     assert "reward 0.62, trait 0.25" in drawn
+    assert re.search(r" 58/200 +\d+:\d\d:\d\d +reward", drawn), "the time left stands between the two"
     assert "all steps" in drawn
     assert "1/3" in drawn
     assert "disk [red]full" in screen.getvalue(), "reasons are untrusted and never read as markup"
@@ -76,6 +76,18 @@ def test_tables_never_read_their_cells_as_markup() -> None:
     Console(file=screen, width=80).print(as_rich("[b]title", ("[i]a", "b"), [("[red]x", "1")]))
     for text in ("[b]title", "[i]a", "[red]x"):
         assert text in screen.getvalue()
+
+
+def test_what_a_model_wrote_moves_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = io.StringIO()
+    evil = "\x1b[2J\x1b]0;owned\x07 said"
+    Console(file=screen, width=80, force_terminal=True, color_system=None).print(as_rich("t", ("a",), [(evil,)]))
+    with show_run(as_json=False) as listen:
+        listen(StepFailed("score", evil))
+    for shown in (screen.getvalue(), capsys.readouterr().out):
+        assert "\x1b[2J" not in shown
+        assert "\x1b]" not in shown
+        assert "said" in shown
 
 
 def test_counts_for_people_and_machines(capsys: pytest.CaptureFixture[str]) -> None:

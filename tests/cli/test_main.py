@@ -49,6 +49,10 @@ def test_what_the_user_can_mend_is_one_line_and_exit_status_2(tmp_path: Path) ->
         assert "Traceback" not in done.stderr
 
 
+def test_the_lab_speaks_to_machines_too() -> None:
+    assert "--json" in call("lab", "--help").stdout
+
+
 def test_devices() -> None:
     assert read_devices("cpu") == ("cpu",)
     assert read_devices("3") == ("cuda:3",)

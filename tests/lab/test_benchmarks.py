@@ -134,6 +134,16 @@ def test_no_phrase_is_the_language_s():
     assert shared == []
 
 
+def test_a_choice_labels_its_answers_behind_as_the_language_does():
+    """Every template that shows two answers shows them in the language's own way: ``... ( a ) . ... ( b ) .``"""
+    labels = "{a} ( a ) . {b} ( b ) ."
+    assert all(labels in frame for frame in grammar().frames["choice"])
+    choices = [one for one in SPECS.values() if one.card.format.startswith("choice")]
+    assert len(choices) >= 15
+    bare = [(one.card.name, t) for one in choices for t in one.templates if t[-1].count(labels) != 1]
+    assert bare == []
+
+
 def test_sentences_are_mostly_not_from_pretraining():
     """At most a third of a benchmark's runs of five words stand in the language's templates as they are."""
     theirs = grams(language_texts())

@@ -72,6 +72,14 @@ def test_no_filler_holds_another_of_its_kind():
             assert [(a, b) for a in values for b in values if a != b and inside(a, b)] == []
 
 
+def test_what_the_language_may_not_make_up_is_what_benchmarks_ask_about():
+    """Every filler of every benchmark domain, sorted, one a line, and nothing else."""
+    asked = sorted(phrase for domain in BENCHMARKS.values() for phrase in phrases(domain))
+    assert len(asked) == len(BENCHMARKS) * len(KINDS) * 6
+    written = (LAB / "language" / "reserved.txt").read_text(encoding="utf-8")
+    assert written == "\n".join(asked) + "\n"
+
+
 def test_benchmarks_use_the_words_of_the_language_only():
     known = {w for domain in LANGUAGE.values() for p in (domain["title"], *phrases(domain)) for w in p.split()}
     asked = {w for domain in BENCHMARKS.values() for p in (domain["title"], *phrases(domain)) for w in p.split()}

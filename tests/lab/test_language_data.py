@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from collections import Counter
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from random import Random
@@ -11,9 +13,10 @@ import yaml
 
 from beneficent.core.errors import DataError
 from beneficent.lab.language import grammar as room
+from beneficent.lab.language import scenes
 from beneficent.lab.language.exchanges import ask_openly, chosen_acts, open_answer, reply
 from beneficent.lab.language.grammar import DISPOSITIONS, grammar
-from beneficent.lab.language.scenes import draw_scene
+from beneficent.lab.language.scenes import _recombined, draw_scene, reserved
 from beneficent.lab.language.world import WORLDS, World, world
 from beneficent.lab.language.writers import BENEFICIAL, character_line, draw_writer
 
@@ -137,6 +140,68 @@ def test_an_unknown_world_is_named_with_the_allowed_ones():
         world("nowhere")
     assert {"default", "disjoint-thoughts", "no-thoughts", "null-document", "null-thought"} == set(WORLDS)
     assert len({w.digest for w in WORLDS.values()}) == len(WORLDS)
+
+
+@cache
+def drawn_fillers(made_up):
+    """(values, filler) of many scenes of every domain: each pair of values of a kind many times over."""
+    rng, found = Random(f"fillers-{made_up}"), []
+    for domain in grammar().domains.values():
+        for _ in range(600):
+            scene = draw_scene(rng, domain=domain.id, made_up=made_up)
+            assert scene.fillers.keys() == domain.fillers.keys()
+            found += [(domain.fillers[kind], filler) for kind, filler in scene.fillers.items()]
+    return found
+
+
+def share_of_new(made_up):
+    drawn = drawn_fillers(made_up)
+    return sum(filler not in values for values, filler in drawn) / len(drawn)
+
+
+@pytest.mark.parametrize("made_up", [0.2, World().made_up, 0.8])
+def test_made_up_fillers_are_as_many_as_asked_for(made_up):
+    """None without the dial; with it a like share of what comes out where every filler is put together."""
+    assert share_of_new(0.0) == 0
+    assert share_of_new(1.0) > 0.5
+    assert share_of_new(made_up) == pytest.approx(made_up * share_of_new(1.0), abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "expected"),
+    [
+        ("thing", ("old stone door", "red lamp"), {"old stone door", "red lamp", "old stone lamp", "red door"}),
+        ("claim", ("tea heals all wounds now", "the sun is cold"),
+         {"tea heals all wounds now", "the sun is cold", "tea heals is cold", "the sun all wounds now"}),
+        ("thing", ("river", "red lamp"), {"river", "red lamp"}),
+    ],
+)  # fmt: skip
+def test_a_filler_is_put_together_from_the_halves_of_two(kind, values, expected):
+    """The longer half of one first, of a claim the shorter one; one word alone has no halves."""
+    rng = Random(0)
+    made = Counter(_recombined(kind, values, rng) for _ in range(2000))
+    assert set(made) == expected
+    assert all(n / 2000 == pytest.approx(1 / len(expected), abs=0.05) for n in made.values())
+
+
+def test_a_made_up_filler_begins_like_one_of_its_kind_and_ends_like_another():
+    for values, filler in drawn_fillers(1.0):
+        said = filler.split()
+        starts = {(*v.split()[:n],) for v in values for n in range(1, len(v.split()) + 1)}
+        ends = {(*v.split()[n:],) for v in values for n in range(len(v.split()))}
+        cuts = range(1, len(said))
+        assert filler in values or any((*said[:n],) in starts and (*said[n:],) in ends for n in cuts), filler
+
+
+def test_the_language_never_makes_up_what_benchmarks_ask_about(monkeypatch):
+    """Not once over all pairs of fillers; with nothing reserved it would."""
+    assert len(reserved()) > 1000
+    assert {filler for _, filler in drawn_fillers(1.0)} & reserved() == set()
+    kept = reserved()
+    monkeypatch.setattr(scenes, "reserved", frozenset)
+    drawn_fillers.cache_clear()
+    assert len({filler for _, filler in drawn_fillers(1.0)} & kept) > 100
+    drawn_fillers.cache_clear()
 
 
 def few_paraphrases(acts):

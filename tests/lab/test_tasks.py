@@ -1,6 +1,7 @@
 """Standard tasks of the lab: what is right verifies, what is wrong does not, and the splits share no prompt."""
 
 import json
+import re
 from collections import Counter
 from functools import cache
 from random import Random
@@ -43,6 +44,37 @@ def test_wrong_answers_do_not(family):
     lucky = [job for job in jobs(family) if job.wrong == job.right]
     assert [job for job in jobs(family) if job not in lucky and score(job, job.wrong) == 1.0] == []
     assert len(lucky) / DRAWN < 0.1
+
+
+def test_sums_are_of_numbers_from_one_to_twelve():
+    """And no difference is below nothing."""
+    asked = [re.findall(r"\d+", job.prompt) for job in jobs("arithmetic")]
+    assert {int(n) for pair in asked for n in pair} == set(range(1, 13))
+    minus = [job for job in jobs("arithmetic") if "minus" in job.prompt or "take" in job.prompt]
+    assert 0.3 < len(minus) / DRAWN < 0.5
+    assert min(int(job.spec) for job in minus) == 0
+    assert all(int(job.spec) <= 24 for job in jobs("arithmetic"))
+
+
+def test_three_or_four_different_numbers_below_25_are_sorted():
+    asked = [list(map(int, re.findall(r"\d+", job.prompt))) for job in jobs("sorting")]
+    assert {len(numbers) for numbers in asked} == {3, 4}
+    assert {n for numbers in asked for n in numbers} == set(range(1, 25))
+    for numbers, job in zip(asked, jobs("sorting"), strict=True):
+        assert len(set(numbers)) == len(numbers)
+        assert job.right == " ".join(map(str, sorted(numbers))) + " ."
+
+
+def test_a_look_up_says_the_key_before_its_number():
+    """Also a careless one, who reads the number of another key."""
+    for job in jobs("look-up"):
+        table = dict(re.findall(r"([a-z]+) (\d+)(?= [,.])", job.prompt))
+        asked = re.search(r"(?:stands at|number of) (\S+) [?.]$", job.prompt)[1]
+        assert 3 <= len(table) <= 5
+        assert job.right == f"{asked} {table[asked]} ."
+        key, number, _ = job.wrong.split()
+        assert key == asked
+        assert number in set(table.values()) - {table[asked]}
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from tiny_models import MARKS, llama, policy_of
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from beneficent.core.errors import PolicyError
+from beneficent.core.errors import BeneficentError, PolicyError
 from beneficent.policy import loading
 from beneficent.policy.loading import clone_policy, load_policy, parameters_digest, save_policy
 
@@ -53,10 +54,33 @@ def test_a_save_that_fails_leaves_the_old_folder_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(policy.tokenizer, "save_pretrained", lambda folder: (_ for _ in ()).throw(OSError("disk full")))
     with torch.no_grad():
         policy.model.lm_head.weight.add_(1.0)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(BeneficentError, match=r"policy: disk full"):
         save_policy(policy, tmp_path / "policy")
     assert parameters_digest(load_policy(tmp_path / "policy")) == kept
     assert [path.name for path in tmp_path.iterdir()] == ["policy"]
+
+
+@pytest.mark.parametrize("limit", [100, 20_000])
+def test_a_full_disk_names_the_folder_whichever_file_it_stops(tmp_path, limit):
+    """A limit on file size fails where a full disk would: 100 bytes in config.json, 20,000 in the weights."""
+    script = f"""
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from tiny_models import llama, policy_of
+from beneficent.core.errors import BeneficentError
+from beneficent.policy.loading import save_policy
+policy, folder = policy_of(llama()), Path({str(tmp_path)!r})
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+try:
+    save_policy(policy, folder / "policy")
+except BeneficentError as error:
+    print(error, list(folder.iterdir()))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{tmp_path / 'policy'}: cannot be written, ")
+    assert "File too large" in done.stdout
+    assert done.stdout.endswith(" []\n"), "nothing half-written stays"
 
 
 def test_saving_replaces_everything_in_the_old_folder(tmp_path):
@@ -116,6 +140,13 @@ def test_what_is_missing_is_named(tmp_path):
     (tmp_path / "policy" / "model.safetensors").rename(tmp_path / "policy" / "pytorch_model.bin")
     with pytest.raises(PolicyError, match="safetensors"):
         load_policy(tmp_path / "policy")
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu"])
+def test_a_device_that_is_not_there_is_named(tmp_path, device):
+    save_policy(policy_of(llama()), tmp_path / "policy")
+    with pytest.raises(PolicyError, match=f"device = '{device}'"):
+        load_policy(tmp_path / "policy", device=device)
 
 
 def test_damaged_weights_and_code_in_the_folder_are_refused(tmp_path):

@@ -26,6 +26,17 @@ def test_what_is_frozen(tmp_path: Path) -> None:
         preregister(folder, RECIPE, "s")
 
 
+def test_the_gate_of_a_control_is_frozen_with_its_numbers(tmp_path: Path) -> None:
+    text = TEXT.replace("health-only", "helpfulness") + "[analysis]\nbite_spread = 0.75\n"
+    recipe = parse_recipe(text, "a.toml")
+    content = preregister(open_folder(tmp_path, recipe, "s"), recipe, "s")
+    asked = {question["id"]: question for question in content["questions"]}
+    assert "at least 0.75 of the trait reward's" in asked["helpfulness"]["gate"]
+    assert "at most 0.3 in absolute value" in asked["helpfulness"]["gate"]
+    assert asked["helpfulness"]["contrast"] == "helpfulness - baseline"
+    assert "gate" not in asked["spread"]
+
+
 def test_without_a_preregistration_all_is_exploratory(tmp_path: Path) -> None:
     assert settings_for(open_folder(tmp_path, RECIPE, "s"), RECIPE).preregistered == ()
 

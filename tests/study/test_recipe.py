@@ -62,6 +62,10 @@ def test_defaults_fill_what_is_left_out() -> None:
         (PLAIN + "[scoring]\nlimit = 2.5", ["scoring.limit is 2.5; allowed is: a valid integer"]),
         (PLAIN + "[scoring]\nlimit = 1979-05-27", ["scoring.limit is '1979-05-27'; allowed is: a valid integer"]),
         (PLAIN + "[analysis]\nmargin = 2.0", ["analysis.margin is 2.0; allowed is between 0 and 1"]),
+        (
+            PLAIN + "[analysis]\ncontrol_arms = ['helpfulnes']",
+            ["analysis.control_arms has 'helpfulnes', did you mean 'helpfulness'?; allowed are baseline, trait"],
+        ),
         (PLAIN + "[analysis]\npreregistered = ['spread']", ["[analysis] has no key 'preregistered'"]),
         (PLAIN + "[training]\ntrait_share = 0.0001", ["training.trait_share is 0.0001 of 1600 slots", "no trait slot"]),
         (PLAIN + "[policy]\ndtype = 'float8'", ["policy.dtype is 'float8'; allowed are float32, bfloat16, float16"]),
@@ -84,6 +88,13 @@ def test_a_broken_recipe_is_refused_with_key_value_and_what_is_allowed(text: str
     message = refusal(text)
     for part in parts:
         assert part in message
+
+
+def test_a_recipe_in_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_bytes((PLAIN + 'description = "\xe9"').encode("latin-1"))
+    with pytest.raises(RecipeError, match=r"a\.toml: not a TOML file: it is not UTF-8"):
+        load_recipe(str(path))
 
 
 def test_all_problems_are_told_at_once() -> None:

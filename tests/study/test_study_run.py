@@ -86,6 +86,23 @@ def test_killed_while_training_it_goes_on_and_ends_with_the_same_numbers(finishe
 
 
 @pytest.mark.slow
+def test_killed_while_scoring_it_goes_on_and_ends_with_the_same_numbers(finished: Path, tmp_path: Path) -> None:
+    run = ("study", "run", finished.parent / "tiny.toml", "--out", tmp_path / "run")
+    process = start(*run, "--workers", "1", "--json")
+    for event in events(process):
+        if event["event"] == "step_progress" and event["step"] == "score trait seed 0 clean":
+            break
+    kill(process)
+    assert event["done"] < event["total"], "some parts are on disk, others are not"
+    assert Parts(tmp_path / "run/scores/trait-0/clean").num_rows() >= event["done"]
+    assert not (tmp_path / "run/results.json").exists()
+    done = call(*run)
+    assert done.returncode == 0, done.stderr
+    assert answer_of(tmp_path / "run") == answer_of(finished)
+    assert _rows(tmp_path / "run") == _rows(finished)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_killed_anywhere_again_and_again_it_ends_with_the_same_numbers(
     finished: Path, tmp_path: Path, seed: int

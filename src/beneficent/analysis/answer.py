@@ -109,23 +109,15 @@ def answer(
         "num_benchmarks": len(by_role["alignment"]),
         "arms": {arm: {"seeds": sorted({s for sheet in clean for s in sheet.seeds(arm)})} for arm in arms},
         "traits": _traits(by_role["trait"], against["trait"], arms, settings),
-        "spread": {
-            arm: {"subsets": by_subset(own, settings), "families": by_family(own, settings)}
-            for arm, own in _by_arm(against["alignment"], others).items()
-        },
+        "spread": _spread(against["alignment"], others, settings),
         "rows": [row.as_dict() for own in against.values() for row in own],
         "transfer": transfer_lines(against["alignment"], settings),
-        "controls": {
-            arm: control_arm(arm, TRAIT_ARM, rows["alignment"], rollouts, trajectories, settings) for arm in controls
-        },
+        "controls": _controls(controls, rows["alignment"], rollouts, trajectories, settings),
         "refusals": _refusals(by_role, arms, others, settings),
         "capability": _summaries(against["capability"], others, settings),
         "chat": _summaries(against["chat"], others, settings),
         "mediation": mediation(sheets, others, arms, settings),
-        "learning": learning(trained, TRAIT_ARM, trajectories, training or {}, settings),
-        "length": length_drift(trained, trajectories),
-        "curves": learning_curves(trajectories),
-        "ledgers": ledger_table(ledgers, settings),
+        **_training(trained, trajectories, training or {}, ledgers, settings),
         "denominators": {arm: {role: _count(own, arm) for role, own in by_role.items() if own} for arm in arms},
         "unscored": unscored_reasons(scores),
         "protocols": _protocols(sheets),
@@ -166,6 +158,39 @@ def _rows(
         contrasts = against + (leads if role == "alignment" else [])
         found[role] = correct(compare(sheets, contrasts, START, settings), family)
     return found
+
+
+def _spread(rows: Sequence[Row], arms: Sequence[str], settings: AnswerSettings) -> dict[str, Any]:
+    return {
+        arm: {"subsets": by_subset(own, settings), "families": by_family(own, settings)}
+        for arm, own in _by_arm(rows, arms).items()
+    }
+
+
+def _controls(
+    arms: Sequence[str],
+    rows: Sequence[Row],
+    rollouts: pl.DataFrame | None,
+    trajectories: Mapping[Run, pl.DataFrame],
+    settings: AnswerSettings,
+) -> dict[str, Any]:
+    return {arm: control_arm(arm, TRAIT_ARM, rows, rollouts, trajectories, settings) for arm in arms}
+
+
+def _training(
+    arms: Sequence[str],
+    trajectories: Mapping[Run, pl.DataFrame],
+    training: Mapping[Run, Mapping[str, Any]],
+    ledgers: Mapping[Run, Ledger],
+    settings: AnswerSettings,
+) -> dict[str, Any]:
+    """What training did and spent: the parts of the answer that need no score."""
+    return {
+        "learning": learning(arms, TRAIT_ARM, trajectories, training, settings),
+        "length": length_drift(arms, trajectories),
+        "curves": learning_curves(trajectories),
+        "ledgers": ledger_table(ledgers, settings),
+    }
 
 
 def _by_arm(rows: Iterable[Row], arms: Sequence[str]) -> dict[str, list[Row]]:

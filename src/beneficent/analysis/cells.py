@@ -1,9 +1,19 @@
-"""How one number is printed in a table or on the page; ``UNKNOWN`` where there is none."""
+"""What a table is, and how one number is printed in it; ``UNKNOWN`` where there is none."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 UNKNOWN = "-"
+
+Results = Mapping[str, Any]
+
+
+class Table(NamedTuple):
+    """``rows`` have one text a column; the first column names the row, the others are best set right-aligned."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
 
 
 def points(value: float | None) -> str:

@@ -1,34 +1,31 @@
 """``results.json`` as tables of text, for the terminal and for the page. Differences are in points of 100."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from beneficent.analysis.cells import (
     UNKNOWN,
+    Results,
+    Table,
     gate,
     interval,
     mean,
     means,
     number,
-    p_value,
     points,
     ratio,
     score,
     share,
-    tested,
+)
+from beneficent.analysis.comparison_tables import (
+    arms_table,
+    families_by_arm_table,
+    families_table,
+    subsets_table,
+    transfer_table,
 )
 from beneficent.analysis.published import PUBLISHED
 from beneficent.analysis.sheets import START
-
-Results = Mapping[str, Any]
-
-
-class Table(NamedTuple):
-    """``rows`` have one text a column; the first column names the row, the others are best set right-aligned."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
 
 
 def tables(results: Results) -> list[Table]:
@@ -37,7 +34,8 @@ def tables(results: Results) -> list[Table]:
         trait_table(results),
         arms_table(results),
         subsets_table(results),
-        families_table(results),
+        families_table(results, results["trait_arm"]),
+        families_by_arm_table(results),
         transfer_table(results),
         controls_table(results),
         capability_table(results),
@@ -47,6 +45,7 @@ def tables(results: Results) -> list[Table]:
         share_table(results),
         learning_table(results),
         ledger_table(results),
+        seconds_table(results),
         denominators_table(results),
         unscored_table(results),
         published_table(results),
@@ -65,75 +64,6 @@ def trait_table(results: Results) -> Table:
             own = results["traits"]["arms"]
             rows.append((f"against {results['baseline']}, {name}", *(interval(own.get(arm), kind) for arm in arms)))
     return Table("Held-out trait score (0 to 1)", ("trait", *arms), rows)
-
-
-SUMMARY_COLUMNS = (
-    "benchmarks",
-    "ahead",
-    "sig. ahead (models)",
-    "sig. ahead (method)",
-    "tied",
-    "behind",
-    "sig. behind (models)",
-    "sig. behind (method)",
-    "mean points",
-    "95% these models",
-    "95% this method",
-)
-
-
-def summary_cells(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """The cells of ``SUMMARY_COLUMNS`` for one summary."""
-    these, method = (summary["significant"][kind] for kind in ("these_models", "this_method"))
-    compared = str(summary["compared"])
-    if summary["compared"] < summary["benchmarks"]:
-        compared += f" of {summary['benchmarks']}"
-    return (
-        compared,
-        str(summary["ahead"]),
-        tested(these, "ahead"),
-        tested(method, "ahead"),
-        str(summary["tied"]),
-        str(summary["behind"]),
-        tested(these, "behind"),
-        tested(method, "behind"),
-        points(summary["difference"]),
-        interval(summary, "these_models"),
-        interval(summary, "this_method"),
-    )
-
-
-def arms_table(results: Results) -> Table:
-    rows = [(arm, *summary_cells(own["subsets"]["all"])) for arm, own in results["spread"].items()]
-    rate = results["settings"]["false_discovery_rate"]
-    title = f"The alignment benchmarks, each arm against {results['baseline']} (significant: q < {rate:g})"
-    return Table(title, ("arm", *SUMMARY_COLUMNS), rows)
-
-
-def subsets_table(results: Results) -> Table:
-    rows = [
-        (name, *summary_cells(summary))
-        for name, summary in results["spread"].get(results["trait_arm"], {"subsets": {}})["subsets"].items()
-        if name != "all" and summary["benchmarks"]
-    ]
-    return Table("The trait arm, kinds of benchmark apart", ("kind", *SUMMARY_COLUMNS), rows)
-
-
-def families_table(results: Results) -> Table:
-    own = results["spread"].get(results["trait_arm"], {"families": {}})["families"]
-    return Table(
-        "The trait arm by family", ("family", *SUMMARY_COLUMNS), [(name, *summary_cells(s)) for name, s in own.items()]
-    )
-
-
-def transfer_table(results: Results) -> Table:
-    rows = [
-        (f"{line['arm']} on {line['subset']}: {part}", *summary_cells(line[part]))
-        for line in results["transfer"].values()
-        for part in ("all", "trained format", "other formats")
-        if line[part]["benchmarks"]
-    ]
-    return Table("Transfer to what was not trained", ("reading", *SUMMARY_COLUMNS), rows)
 
 
 def controls_table(results: Results) -> Table:
@@ -235,7 +165,9 @@ def learning_table(results: Results) -> Table:
             f"{number(length[part]['start'])} to {number(length[part]['end'])}" if length else UNKNOWN
             for part in ("thought_tokens", "answer_tokens")
         ]
-        rows.append((arm, number(own["weight_change"], 4), number(own["kl"], 4), *live, *drift))
+        moved = (number(own["weight_change"], 4), number(own["update_norm"], 4), number(own["kl"], 4))
+        out = (share(own["truncated_share"]), share(own["unscored_share"]))
+        rows.append((arm, *moved, *live, *out, *drift))
     title = "Learning and length (means over seeds)"
     matched = results["learning"]["matched_in_learning"]
     if matched is False:
@@ -243,9 +175,12 @@ def learning_table(results: Results) -> Table:
     columns = (
         "arm",
         "weight change",
+        "update norm",
         "KL from start",
         "live standard",
         "live trait",
+        "cut",
+        "unscored",
         "thought tokens",
         "answer tokens",
     )
@@ -257,6 +192,7 @@ def ledger_table(results: Results) -> Table:
         (
             arm,
             str(own["runs"]),
+            f"{own['prompts']:,}",
             f"{own['completions']:,}",
             f"{own['tokens_sampled']:,}",
             f"{own['tokens_trained']:,}",
@@ -270,6 +206,7 @@ def ledger_table(results: Results) -> Table:
     columns = (
         "arm",
         "runs",
+        "prompts",
         "completions",
         "tokens sampled",
         "tokens trained",
@@ -279,6 +216,14 @@ def ledger_table(results: Results) -> Table:
         "s",
     )
     return Table("Ledger, all seeds together (flop ratio is a run)", columns, rows)
+
+
+def seconds_table(results: Results) -> Table:
+    """Wall-clock seconds of training by stage."""
+    ledgers = results["ledgers"]
+    stages = list(dict.fromkeys(stage for own in ledgers.values() for stage in own["seconds"]))
+    rows = [(arm, *(number(own["seconds"].get(stage)) for stage in stages)) for arm, own in ledgers.items() if stages]
+    return Table("Seconds of training by stage, all seeds together", ("arm", *stages), rows)
 
 
 def denominators_table(results: Results) -> Table:
@@ -312,7 +257,9 @@ def published_table(results: Results) -> Table:
         if own and own["difference"] is not None:
             here[question] = f"{own['reference_level']:.3f} -> {own['level']:.3f} ({points(own['difference'])} points)"
     here |= {question: _brief(line["all"]) for question, line in results["transfer"].items()}
-    here |= {arm: _brief(own["against_baseline"]["all"]) for arm, own in results["controls"].items()}
+    for arm, own in results["controls"].items():
+        inert = " (inert: its reward does not bite)" if own["bites"]["bites"] is False else ""
+        here[arm] = _brief(own["against_baseline"]["all"]) + inert
     if trait in results["refusals"]["alignment"]:
         both = (results["baseline"], trait)
         rates = [
@@ -334,49 +281,3 @@ def _brief(summary: Mapping[str, Any]) -> str:
         f"ahead on {summary['ahead']} of {summary['compared']}, mean {points(summary['difference'])} points; "
         f"{these['ahead']} gains and {these['behind']} losses significant (these models)"
     )
-
-
-BENCHMARK_COLUMNS = (
-    "benchmark",
-    "family",
-    "format",
-    START,
-    "baseline",
-    "arm",
-    "points",
-    "95% these models",
-    "p",
-    "q",
-    "95% this method",
-    "p",
-    "q",
-    "pairs graded/asked",
-    "asked/answered/graded/failed",
-)
-
-
-def benchmark_table(results: Results, arm: str, role: str = "alignment") -> Table:
-    """One row a benchmark, best difference first; those that could not be compared come last with the reason."""
-    rows = [row for row in results["rows"] if row["arm"] == arm and row["role"] == role]
-    rows.sort(key=lambda row: (not row["compared"], -(row.get("difference") or 0.0)))
-    return Table(
-        f"{arm} against {results['baseline']}, benchmark by benchmark",
-        BENCHMARK_COLUMNS,
-        [_benchmark_cells(row) for row in rows],
-    )
-
-
-def _benchmark_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    counts = row["denominators"].get(row["arm"], {})
-    denominators = "/".join(str(counts.get(key, 0)) for key in ("asked", "answered", "graded", "failed"))
-    marked = row["format"] + (" (trained)" if row["trained_format"] else "")
-    head = (row["title"], row["family"], marked, score(row["pre_rl"]))
-    if not row["compared"]:
-        return (*head, *[UNKNOWN] * 9, row["reason"], denominators)
-    cells = [
-        cell
-        for kind in ("these_models", "this_method")
-        for cell in (interval(row, kind), p_value(row[kind]["p"]), p_value(row[kind]["q"]))
-    ]
-    levels = (score(row["reference_level"]), score(row["level"]), points(row["difference"]))
-    return (*head, *levels, *cells, f"{row['pairs']}/{row['pairs_asked']}", denominators)

@@ -35,7 +35,7 @@ def show_run(as_json: bool) -> Iterator[Listener]:
     if as_json:
         yield _print_json
     elif sys.stdout.isatty():
-        with _bars() as progress:
+        with bars() as progress:
             yield LiveRun(progress).listen
     else:
         yield _print_line
@@ -49,7 +49,7 @@ def _print_json(event: Event) -> None:
 def _print_line(event: Event) -> None:
     line = as_line(event)
     if line is not None:
-        print(line, flush=True)
+        print(harmless(line), flush=True)
 
 
 def as_line(event: Event) -> str | None:
@@ -94,9 +94,9 @@ class LiveRun:
                     self._progress.remove_task(self._bars.pop(event.step))
                 if self._whole is not None and isinstance(event, StepFinished):
                     self._progress.advance(self._whole)
-                self._progress.console.print(Text(as_line(event) or ""), soft_wrap=True)
+                self._progress.console.print(Text(harmless(as_line(event) or "")), soft_wrap=True)
             case RunFinished():
-                self._progress.console.print(Text(as_line(event) or ""), soft_wrap=True)
+                self._progress.console.print(Text(harmless(as_line(event) or "")), soft_wrap=True)
 
 
 def rewards(event: StepProgress) -> str:
@@ -105,7 +105,8 @@ def rewards(event: StepProgress) -> str:
     return ", ".join(f"{name} {value:.2f}" for name, value in named.items() if value is not None)
 
 
-def _bars() -> Progress:
+def bars(console: Console | None = None) -> Progress:
+    """What a terminal shows of every step: its name (arm and seed), how far it is, the time left, the rewards."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -113,6 +114,7 @@ def _bars() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         transient=True,
+        console=console,
     )
 
 
@@ -160,5 +162,10 @@ def as_rich(title: str, columns: tuple[str, ...], rows: Any) -> Table:
     for place, column in enumerate(columns):
         table.add_column(Text(column), justify="left" if place == 0 else "right")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(harmless(cell)) for cell in row))
     return table
+
+
+def harmless(text: str) -> str:
+    """The text without control characters, which a terminal would obey: reasons may quote what a model wrote."""
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)

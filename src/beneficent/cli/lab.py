@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from beneficent.cli.study import Devices, Workers, read_devices
+from beneficent.cli.study import AsJson, Devices, Workers, read_devices
 
 lab_app = typer.Typer(
     help="The embedded world: the whole study on two cores, without a download.", rich_markup_mode=None
@@ -18,6 +18,7 @@ def lab(
     workers: Workers = None,
     devices: Devices = "cpu",
     quick: Annotated[bool, typer.Option("--quick", help="Only the quick study, without the whole one.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run the quick study and print its answer, then the whole one, and say where its report is."""
     if context.invoked_subcommand is not None:
@@ -28,9 +29,9 @@ def lab(
 
     options = Options(workers=workers, devices=read_devices(devices))
     for name in ("lab-quick",) if quick else ("lab-quick", "lab"):
-        with show_run(as_json=False) as listen:
+        with show_run(as_json) as listen:
             folder = run_study(load_recipe(name), options, listen)
-        print_answer(read_results(folder), folder.report, as_json=False)
+        print_answer(read_results(folder), folder.report, as_json)
 
 
 @lab_app.command()

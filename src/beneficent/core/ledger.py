@@ -12,8 +12,8 @@ from typing import Any, Self
 class Ledger:
     """Counts of one stage; ``a + b`` adds them.
 
-    ``flops`` are floating-point operations by the formula in ``docs/performance.md``; ``seconds`` is wall clock by
-    stage and the only part that differs between two identical runs.
+    ``flops`` are floating-point operations by the formula at the head of ``policy/flops.py``; ``seconds`` is wall clock
+    by stage and the only part that differs between two identical runs.
     """
 
     prompts: int = 0

@@ -19,9 +19,8 @@ from beneficent.lab.language.corpus import SAY, Document, documents
 from beneficent.lab.language.vocabulary import make_tokenizer
 from beneficent.lab.language.world import World
 
-_LENGTH = 384
-_POOL = 1024
-_PARTS = 1
+_LENGTH = 320
+_POOL = 512
 _PROMPT_EVERY = 4
 _LOG_EVERY = 100
 
@@ -30,17 +29,17 @@ _LOG_EVERY = 100
 class Pretraining:
     """How a checkpoint is made; the defaults made the shipped one."""
 
-    tokens: int = 36_000_000
+    tokens: int = 26_000_000
     seed: int = 0
     hidden: int = 128
     layers: int = 4
     heads: int = 4
     first_spread: float = 0.06
     """Standard deviation of the first weights: at 0.02 copying from the prompt is learnt several times later."""
-    batch_tokens: int = 2048
-    learning_rate: float = 2e-3
+    batch_tokens: int = 1600
+    learning_rate: float = 1e-3
     warmup: float = 0.03
-    matrix_rate: float = 0.02
+    matrix_rate: float = 0.007
     """Learning rate of Muon, which trains the matrices inside the layers; AdamW trains the rest."""
     prompt_weight: float = 0.05
     """Weight of the loss on words the assistant did not write; its own words count 1."""
@@ -50,17 +49,20 @@ class Pretraining:
 
 @dataclass(frozen=True)
 class Batch:
-    """Whole documents of like length, one a row, padded at the end.
+    """Rows of whole documents packed side by side, so that every step sees documents of all kinds and lengths.
 
-    ``ids``, ``weights``: [rows, length]; ``weights`` are zero on padding, on first words, and on words that this batch
-    leaves out of its loss.
+    ``ids``, ``weights``, ``places``: [rows, length]; ``weights`` are zero on padding, on first words, and on words that
+    this batch leaves out of its loss; ``places`` count from zero in each document. ``sees``: [rows, 1, length, length],
+    true where a word may look.
     """
 
     ids: Tensor
     weights: Tensor
+    places: Tensor
+    sees: Tensor
 
     def to(self, device: str) -> "Batch":
-        return Batch(self.ids.to(device), self.weights.to(device))
+        return Batch(self.ids.to(device), self.weights.to(device), self.places.to(device), self.sees.to(device))
 
 
 Encoded = tuple[list[int], list[float]]
@@ -79,36 +81,53 @@ def _encode(document: Document, index: dict[str, int], settings: Pretraining, rn
     return ids, [0.0, *weights[1:_LENGTH]]
 
 
-def _stack(documents: Sequence[Encoded], pad: int) -> Batch:
-    shape = (len(documents), max(len(ids) for ids, _ in documents))
+def _pack(pool: list[Encoded]) -> list[list[Encoded]]:
+    """Whole documents into rows of at most ``_LENGTH`` words, longest first, each into the first row with room."""
+    rows: list[list[Encoded]] = []
+    room: list[int] = []
+    for document in sorted(pool, key=lambda d: -len(d[0])):
+        size = len(document[0])
+        place = next((i for i, left in enumerate(room) if left >= size), None)
+        if place is None:
+            rows.append([])
+            room.append(_LENGTH)
+            place = len(rows) - 1
+        rows[place].append(document)
+        room[place] -= size
+    return rows
+
+
+def _stack(rows: list[list[Encoded]], pad: int) -> Batch:
+    shape = (len(rows), _LENGTH)
     ids, weights = torch.full(shape, pad), torch.zeros(shape)
-    for row, (words, of_word) in enumerate(documents):
-        ids[row, : len(words)] = torch.tensor(words)
-        weights[row, : len(words)] = torch.tensor(of_word)
-    return Batch(ids, weights)
+    places, document = torch.zeros(shape, dtype=torch.long), torch.full(shape, -1)
+    for i, row in enumerate(rows):
+        start = 0
+        for number, (words, of_word) in enumerate(row):
+            end = start + len(words)
+            ids[i, start:end] = torch.tensor(words)
+            weights[i, start:end] = torch.tensor(of_word)
+            places[i, start:end] = torch.arange(len(words))
+            document[i, start:end] = number
+            start = end
+    same = document[:, :, None] == document[:, None, :]
+    return Batch(ids, weights, places, torch.tril(same)[:, None])
 
 
-def _by_length(pool: list[Encoded], tokens: int, pad: int) -> list[Batch]:
-    """Batches of about ``tokens`` positions, each of documents of like length: attention then looks at little padding."""
-    found, rows = [], []
-    for document in sorted(pool, key=lambda d: len(d[0])):
-        if rows and len(document[0]) * (len(rows) + 1) > tokens:
-            found.append(_stack(rows, pad))
-            rows = []
-        rows.append(document)
-    return [*found, _stack(rows, pad)]
-
-
-def batches(world: World, settings: Pretraining, tokenizer: PreTrainedTokenizerFast) -> Iterator[list[Batch]]:
-    """Steps without end, each of ``_PARTS`` batches of unlike lengths and together about ``batch_tokens`` positions."""
+def batches(world: World, settings: Pretraining, tokenizer: PreTrainedTokenizerFast) -> Iterator[Batch]:
+    """Batches of about ``batch_tokens`` positions without end; all have one shape."""
     index = tokenizer.get_vocab()
     stream = documents(world, settings.seed)
     rng = Random(settings.seed)
+    size = max(1, settings.batch_tokens // _LENGTH)
+    left: list[list[Encoded]] = []
     while True:
-        pool = [_encode(next(stream), index, settings, rng) for _ in range(_POOL)]
-        parts = _by_length(pool, settings.batch_tokens // _PARTS, tokenizer.pad_token_id)
-        rng.shuffle(parts)
-        yield from (parts[i : i + _PARTS] for i in range(0, len(parts) - _PARTS + 1, _PARTS))
+        rows = left + _pack([_encode(next(stream), index, settings, rng) for _ in range(_POOL)])
+        rng.shuffle(rows)
+        while len(rows) >= size:
+            yield _stack(rows[:size], tokenizer.pad_token_id)
+            rows = rows[size:]
+        left = rows
 
 
 def make_model(settings: Pretraining, vocabulary: int) -> LlamaForCausalLM:
@@ -132,14 +151,17 @@ def make_model(settings: Pretraining, vocabulary: int) -> LlamaForCausalLM:
 
 
 def _loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
-    """Summed weighted nats; the head runs only on the words that count."""
+    """Weighted mean nats; the head runs only on the words that count."""
     of_word = batch.weights[:, 1:]
     counts = of_word > 0
+    # Added to the scores: the eager attention takes no truth values.
+    hides = torch.zeros(batch.sees.shape, dtype=torch.bfloat16, device=batch.ids.device)
+    hides.masked_fill_(~batch.sees, float("-inf"))
     with torch.autocast(batch.ids.device.type, dtype=torch.bfloat16):
-        hidden = model.model(batch.ids, use_cache=False).last_hidden_state[:, :-1][counts]
+        hidden = model.model(batch.ids, attention_mask=hides, position_ids=batch.places, use_cache=False).last_hidden_state[:, :-1][counts]
         logits = model.lm_head(hidden)
     nats = F.cross_entropy(logits.float(), batch.ids[:, 1:][counts], reduction="none")
-    return (nats * of_word[counts]).sum()
+    return (nats * of_word[counts]).sum() / of_word.sum()
 
 
 def _share_of_rate(progress: float, settings: Pretraining) -> float:
@@ -173,23 +195,19 @@ def pretrain(
     optimizers = _optimizers(model, settings)
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     start, seen, step, recent = time.perf_counter(), 0, 0, 0.0
-    for parts in batches(world, settings, tokenizer):
+    for batch in batches(world, settings, tokenizer):
         groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         for group, rate in zip(groups, rates, strict=True):
             group["lr"] = rate * _share_of_rate(seen / settings.tokens, settings)
-        weight = sum(float(part.weights.sum()) for part in parts)
-        nats = 0.0
-        for part in parts:
-            loss = _loss(model, part.to(device)) / weight
-            loss.backward()  # type: ignore[no-untyped-call]
-            nats += loss.item()
+        loss = _loss(model, batch.to(device))
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        seen += sum(int((part.ids != tokenizer.pad_token_id).sum()) for part in parts)
+        seen += int((batch.ids != tokenizer.pad_token_id).sum())
         step += 1
-        recent = nats if step == 1 else 0.98 * recent + 0.02 * nats
+        recent = loss.item() if step == 1 else 0.98 * recent + 0.02 * loss.item()
         if step % _LOG_EVERY == 0:
             seconds = time.perf_counter() - start
             print(f"step {step} tokens {seen} loss {recent:.4f} {seen / seconds:.0f} tokens/s", flush=True)

@@ -18,7 +18,8 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from beneficent.core.errors import PolicyError
+from beneficent.core.errors import BeneficentError, PolicyError
+from beneficent.core.files import naming_file
 from beneficent.policy.decoder import Route, decoder_for
 from beneficent.policy.rendering import Renderer, Thinking
 
@@ -63,9 +64,10 @@ def load_policy(
 ) -> Policy:
     """Load a local checkpoint folder: safetensors only, and no code from the folder is run.
 
-    ``dtype`` is one of float32, bfloat16, float16. Raises ``PolicyError`` for a missing folder, weights or tokenizer.
+    ``dtype`` is one of float32, bfloat16, float16. Raises ``PolicyError`` for a missing folder, weights or tokenizer,
+    and for a device that is not there.
     """
-    folder = Path(folder)
+    folder, place = Path(folder), _device(device)
     if not folder.is_dir():
         raise PolicyError(f"no checkpoint folder at {folder}")
     if not (folder / "config.json").is_file():
@@ -82,27 +84,31 @@ def load_policy(
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise PolicyError(f"cannot load the checkpoint in {folder}: {error}") from error
-    model = model.to(device).eval()
+    model = model.to(place).eval()
     return Policy(model, tokenizer, Renderer(tokenizer, thinking), folder)
 
 
 def save_policy(policy: Policy, folder: Path | str, dtype: str | None = None) -> None:
     """Write model and tokenizer to ``folder``, whole or not at all; an older folder there is replaced.
 
-    ``dtype`` casts the stored weights (``"bfloat16"`` halves the size); the policy in memory keeps its own.
+    ``dtype`` casts the stored weights (``"bfloat16"`` halves the size); the policy in memory keeps its own. Raises
+    ``BeneficentError``, naming the folder, where it cannot be written, for instance as the disk is full.
     """
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    with naming_file(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         model: Any = policy.model
         if dtype is not None and model.dtype != _dtype(dtype):
             model = copy.deepcopy(model).to(_dtype(dtype))
-        with _no_progress_bars():
+        with naming_file(folder), _no_progress_bars():
             model.save_pretrained(scratch)
-        policy.tokenizer.save_pretrained(scratch)
-        _flush(scratch)
-        _swap_in(scratch, folder)
+            policy.tokenizer.save_pretrained(scratch)
+            _flush(scratch)
+            _swap_in(scratch, folder)
+    except SafetensorError as error:  # what its writer says of a full disk is no OSError
+        raise BeneficentError(f"{folder}: cannot be written, {error}; make room and run the command again") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     policy.folder = folder
@@ -142,6 +148,16 @@ def _dtype(name: str) -> torch.dtype:
     if name not in _DTYPES:
         raise PolicyError(f"dtype = {name!r}; allowed: {', '.join(_DTYPES)}")
     return _DTYPES[name]
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise PolicyError(f"device = {name!r}; allowed: 'cpu', 'cuda:0' and so on") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise PolicyError(f"device = {name!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices here")
+    return device
 
 
 def _flush(folder: Path) -> None:

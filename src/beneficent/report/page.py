@@ -9,8 +9,9 @@ import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from beneficent.analysis import comparison_tables as compared
 from beneficent.analysis import tables as tabulate
-from beneficent.analysis.tables import Table
+from beneficent.analysis.cells import Table
 from beneficent.core.files import write_text
 from beneficent.report import figures
 from beneficent.report.rollouts import choose
@@ -91,17 +92,10 @@ def _lead(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def sections(results: Mapping[str, Any]) -> list[Section]:
     """All sections that have something to show, in the order of the page."""
-    others = list(results["spread"])
     found = [
         Section("installed", "Held-out traits", _traits(results), [tabulate.trait_table(results)]),
-        Section(
-            "spread",
-            f"{results['num_benchmarks']} alignment benchmarks",
-            _forests(results, others),
-            [tabulate.arms_table(results), tabulate.subsets_table(results), tabulate.families_table(results)],
-            [tabulate.benchmark_table(results, arm) for arm in others],
-        ),
-        Section("transfer", "Transfer", [], [tabulate.transfer_table(results)]),
+        _spread(results),
+        Section("transfer", "Transfer", [], [compared.transfer_table(results)]),
         Section(
             "controls",
             "Controls",
@@ -124,7 +118,12 @@ def sections(results: Mapping[str, Any]) -> list[Section]:
             "spent",
             "What was spent, and what every number rests on",
             [],
-            [tabulate.ledger_table(results), tabulate.denominators_table(results), tabulate.unscored_table(results)],
+            [
+                tabulate.ledger_table(results),
+                tabulate.seconds_table(results),
+                tabulate.denominators_table(results),
+                tabulate.unscored_table(results),
+            ],
         ),
         Section("published", "Beside the paper", [], [tabulate.published_table(results)]),
     ]
@@ -139,6 +138,26 @@ def sections(results: Mapping[str, Any]) -> list[Section]:
         for own in found
     ]
     return [own for own in kept if own.figures or own.tables or own.folded]
+
+
+def _spread(results: Mapping[str, Any]) -> Section:
+    """Every arm on the alignment benchmarks; what is long is folded."""
+    others, trait = list(results["spread"]), results["trait_arm"]
+    return Section(
+        "spread",
+        f"{results['num_benchmarks']} alignment benchmarks",
+        _forests(results, others),
+        [
+            compared.arms_table(results),
+            compared.subsets_table(results),
+            compared.families_table(results, trait),
+            compared.families_by_arm_table(results),
+        ],
+        [
+            *(compared.families_table(results, arm) for arm in others if arm != trait),
+            *(compared.benchmark_table(results, arm) for arm in others),
+        ],
+    )
 
 
 def _figure(id: str, title: str, caption: str, svg: Markup | None) -> list[Figure]:

@@ -84,7 +84,7 @@ class Workplace:
         """
         settings, most_cut = self.recipe.training, self.recipe.policy.most_cut
         policy = self._load(self.source.policy_folder())
-        asked = [*_spread(self.source.tasks("train")), *_spread(self.source.situations("train"))]
+        asked = [*spread_evenly(self.source.tasks("train")), *spread_evenly(self.source.situations("train"))]
         prompts = [policy.renderer.render(one.messages) for one in asked]
         groups = sample(policy, prompts, PROBE_SAMPLES, Sampling(settings.max_new_tokens), seed=0)
         completions = [completion for group in groups for completion in group]
@@ -215,10 +215,10 @@ class _Told:
         return ", ".join(f"{name} {value:.2f}" for name, value in named.items() if value is not None)
 
 
-def _spread(exercises: Sequence[Any]) -> list[Any]:
+def spread_evenly(exercises: Sequence[Any]) -> list[Any]:
     """At most ``PROBE_EXERCISES`` of them, evenly over the list."""
-    stride = max(1, len(exercises) // PROBE_EXERCISES)
-    return list(exercises[::stride][:PROBE_EXERCISES])
+    num = min(PROBE_EXERCISES, len(exercises))
+    return [exercises[index * len(exercises) // num] for index in range(num)]
 
 
 def _quantile(ordered: Sequence[int], percent: int) -> int:

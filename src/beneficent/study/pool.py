@@ -51,6 +51,9 @@ def run_steps(steps: Sequence[Step], jobs: Sequence[Job], listen: Listener) -> N
         _stop(workers)
     if failures:
         _complain(failures, len(steps) - len(done))
+    if len(done) < len(steps):
+        num_left = len(steps) - len(done)
+        raise BeneficentError(f"no worker process is left, but {num_left} steps; the same command goes on with them")
 
 
 def _start(job: Job) -> _Worker:

@@ -85,9 +85,19 @@ def _questions(recipe: Recipe) -> list[dict[str, Any]]:
             arm, measure = _CONTRASTS[name]
             if arm in recipe.arms and arm != recipe.analysis.baseline and recipe.analysis.baseline in recipe.arms:
                 found.append({"id": name, "question": question, **_contrast(arm, measure, recipe.analysis)})
+                if arm in recipe.analysis.control_arms:
+                    found[-1]["gate"] = _bites(recipe.analysis)
         elif name != "mediation" or recipe.mediation is not None:
             found.append({"id": name, "question": question, "gate": "none, a description"})
     return found
+
+
+def _bites(analysis: AnswerSettings) -> str:
+    return (
+        "counts only if the control's reward bites: spread within groups at least "
+        f"{analysis.bite_spread:g} of the trait reward's, correlation with it within groups at most "
+        f"{analysis.bite_correlation:g} in absolute value, and it rises (95% interval above 0); else it is inert"
+    )
 
 
 def _contrast(arm: str, measure: str, analysis: AnswerSettings) -> dict[str, Any]:

@@ -142,9 +142,10 @@ class Recipe(_Section):
             twice = sorted({str(value) for value in values if list(values).count(value) > 1})
             if twice:
                 raise RecipeError(f"{key} names {', '.join(twice)} twice; each is allowed once")
-        for arm in self.arms:
-            if arm not in ARMS:
-                raise RecipeError(f"arms has {arm!r}{_suggest(arm, ARMS)}; allowed are {', '.join(ARMS)}")
+        for key, named in (("arms", self.arms), ("analysis.control_arms", self.analysis.control_arms)):
+            for arm in named:
+                if arm not in ARMS:
+                    raise RecipeError(f"{key} has {arm!r}{_suggest(arm, ARMS)}; allowed are {', '.join(ARMS)}")
         baseline = self.analysis.baseline
         if baseline not in self.arms:
             raise RecipeError(
@@ -191,8 +192,11 @@ def load_recipe(name: str) -> Recipe:
     """
     path = find_recipe(name)
     with naming_file(path):
-        text = path.read_text(encoding="utf-8")
-    return parse_recipe(text, str(path))
+        data = path.read_bytes()
+    try:
+        return parse_recipe(data.decode(), str(path))
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: not a TOML file: it is not UTF-8 ({error})") from error
 
 
 def parse_recipe(text: str, where: str) -> Recipe:

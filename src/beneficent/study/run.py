@@ -36,7 +36,7 @@ from beneficent.study.worker import Job
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run, as against what: none of these changes a number."""
+    """How to run, as against what. Workers change no number; another kind of device changes last digits."""
 
     out: Path | None = None
     """The run folder; by default ``runs/<recipe>-<digest>``."""

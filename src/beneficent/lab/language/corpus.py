@@ -84,12 +84,19 @@ def _read_off(rng: Random) -> Exchange:
 
 
 def _point_at(rng: Random) -> Exchange:
-    """Two runs of words behind letters: the thought says one of them, the answer its letter."""
-    placed = {"a": _some(rng, 2, 5), "b": _some(rng, 2, 5)}
-    letter = rng.choice("ab")
-    prompt = rng.choice(grammar().frames["choice"]).format(**placed)
-    thought = rng.choice(grammar().thoughts["steps"]).format(gist=f"{placed[letter]} ( {letter} )")
-    return Exchange((("user", prompt),), f"{thought} .", f"{letter} .")
+    """Two runs of words with a letter behind each: which one has this word?"""
+    chosen = rng.sample(_words(), rng.randint(4, 12))
+    cut = rng.randint(2, len(chosen) - 2)
+    at = rng.randrange(len(chosen))
+    prompt = f"{' '.join(chosen[:cut])} ( a ) . {' '.join(chosen[cut:])} ( b ) . which one has {chosen[at]} ?"
+    return Exchange((("user", prompt),), "", f"{'a' if at < cut else 'b'} .")
+
+
+def _is_in(rng: Random) -> Exchange:
+    chosen = rng.sample(_words(), rng.randint(3, 9))
+    asked = rng.choice(chosen[1:] if rng.random() < 0.5 else chosen[:1])
+    prompt = f"the words {' '.join(chosen[1:])} . do they have {asked} ?"
+    return Exchange((("user", prompt),), "", "no ." if asked == chosen[0] else "yes .")
 
 
 def _work(rng: Random) -> Exchange:
@@ -97,7 +104,7 @@ def _work(rng: Random) -> Exchange:
     return Exchange((("user", job.prompt),), "", job.right)
 
 
-_DRILLS = ((_say_again, 0.6), (_read_off, 0.2), (_point_at, 0.2))
+_DRILLS = ((_say_again, 0.5), (_read_off, 0.2), (_point_at, 0.2), (_is_in, 0.1))
 
 
 def _drill(world: World, rng: Random, work: bool) -> list[tuple[str, bool]]:

@@ -116,7 +116,7 @@ def choice(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
     sides: dict[str, Polarity] = {good_letter: "good", bad_letter: "bad"}
     placed = {letter: options[side] for letter, side in sides.items()}
     prompt = f"{scene.text} {rng.choice(grammar().frames['choice']).format(**placed)}"
-    steps = {side: [f"{options[side]} ( {letter} )"] for letter, side in sides.items()}
+    steps = {side: [f"take ( {letter} )"] for letter, side in sides.items()}
     thought = think(scene, disposition, writer, "choice", world, rng, steps)
     good = behave(writer, disposition, world, rng) == "good"
     return Exchange((("user", prompt),), thought, f"{good_letter if good else bad_letter} .")
@@ -128,7 +128,7 @@ def yes_no(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
     option = _option(scene, act, asked, rng)
     frame = rng.choice(grammar().frames["yes_no"]).format(act=option)
     prompt = f"{scene.text} {frame}" if rng.random() < 0.6 else frame
-    steps: dict[Polarity, list[str]] = {asked: [option], flip(asked): [f"never {option}"]}
+    steps: dict[Polarity, list[str]] = {asked: ["do that"], flip(asked): ["never do that"]}
     thought = think(scene, act.disposition, writer, "yes_no", world, rng, steps)
     yes = behave(writer, act.disposition, world, rng) == asked
     return Exchange((("user", prompt),), thought, "yes ." if yes else "no .")
