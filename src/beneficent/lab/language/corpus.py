@@ -76,11 +76,21 @@ def _say_again(rng: Random) -> Exchange:
 
 
 def _read_off(rng: Random) -> Exchange:
+    """Two or three entries of a table, in any order: only the word before it tells which value comes next."""
     names = rng.sample(_words(), rng.randint(3, 6))
     values = rng.choices(_words(), k=len(names))
-    at = rng.randrange(len(names))
-    table = " , ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
-    return Exchange((("user", f"the table : {table} . what stands at {names[at]} ?"),), "", f"{names[at]} {values[at]} .")
+    table = dict(zip(names, values, strict=True))
+    asked = rng.sample(names, rng.randint(2, 3))
+    shown = " , ".join(f"{name} {value}" for name, value in table.items())
+    answer = " , ".join(f"{name} {table[name]}" for name in asked)
+    return Exchange((("user", f"the table : {shown} . what stands at {' , '.join(asked)} ?"),), "", f"{answer} .")
+
+
+def _say_one(rng: Random) -> Exchange:
+    """One of several runs of words, named by its first word."""
+    runs = [_some(rng, 2, 5) for _ in range(rng.randint(2, 5))]
+    run = rng.choice(runs)
+    return Exchange((("user", f"{' / '.join(runs)} . say the one of {run.split()[0]} ."),), "", f"{run} .")
 
 
 def _point_at(rng: Random) -> Exchange:
@@ -104,7 +114,7 @@ def _work(rng: Random) -> Exchange:
     return Exchange((("user", job.prompt),), "", job.right)
 
 
-_DRILLS = ((_say_again, 0.5), (_read_off, 0.2), (_point_at, 0.2), (_is_in, 0.1))
+_DRILLS = ((_say_again, 0.2), (_read_off, 0.3), (_say_one, 0.3), (_point_at, 0.15), (_is_in, 0.05))
 
 
 def _drill(world: World, rng: Random, work: bool) -> list[tuple[str, bool]]:

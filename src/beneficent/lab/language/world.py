@@ -44,14 +44,14 @@ class World:
     made_up: float = 0.4
     """Chance that a filler of a scene is put together from two of its kind, so that it must be read, not known."""
 
-    drills: float = 0.25
+    drills: float = 0.2
     """Share of documents that are drills without a thought: words to be said again, or standard work done rightly."""
 
     short: float = 0.25
     """Share of the other documents that name a character and show one short answer of it, some without a thought."""
-    drilled: int = 12_000
-    """How many documents come first that are drills only: reading off the prompt is learnt there within minutes."""
-    primer: int = 50_000
+    drilled: int = 44_000
+    """How many documents come first that are drills only: reading off the prompt is learnt there, within 2M tokens."""
+    primer: int = 40_000
     """How many come next that are drills or short ones only: character is learnt there, or very late."""
 
     @property
