@@ -1,4 +1,4 @@
-"""Options of a choice, a tool call and a yes or no: of one disposition, told apart, and quoted by the thought."""
+"""Options of a choice, a tool call and a yes or no: of one disposition, told apart, and named by the thought's step."""
 
 import re
 from collections import Counter
@@ -40,8 +40,8 @@ def sides(own, faithful, noise):
 
 
 @FAITHFUL_AND_NOISE
-def test_a_choice_is_between_a_good_and_a_bad_option_and_its_step_quotes_one_with_its_letter(faithful, noise):
-    letters, steps = Counter(), Counter()
+def test_a_choice_is_between_a_good_and_a_bad_option_and_its_step_takes_a_letter(faithful, noise):
+    letters, followed = Counter(), 0
     for scene, own, exchange in exchanges("choice", 800, faithful=faithful, noise=noise):
         options = dict(zip("ab", asked("choice", exchange.turns[0][1]), strict=True))
         letter_of = {side_of(option, scene): letter for letter, option in options.items()}
@@ -51,11 +51,9 @@ def test_a_choice_is_between_a_good_and_a_bad_option_and_its_step_quotes_one_wit
         assert exchange.answer == f"{letter_of[of_act]} ."
         step = step_of(exchange.thought)
         if step is not None:
-            letter = letter_of[of_thought]
-            ways = {f"{options[letter]} ( {letter} )": "quoted", f"take ( {letter} )": "pointed at"}
-            steps[ways[step]] += 1
-    assert len(steps) == 1
-    assert steps.total() / 800 == pytest.approx(_STEP_SHARE, abs=0.05)
+            assert step == f"take ( {letter_of[of_thought]} )"
+            followed += 1
+    assert followed / 800 == pytest.approx(_STEP_SHARE, abs=0.05)
     assert letters["a"] / 800 == pytest.approx(0.5, abs=0.06)
 
 
@@ -80,7 +78,7 @@ def test_a_tool_call_names_the_tool_of_its_side_and_so_does_the_step(faithful, n
 
 @FAITHFUL_AND_NOISE
 def test_a_yes_or_no_follows_from_the_side_asked_and_the_step_says_never_where_it_is_the_other(faithful, noise):
-    met, steps = Counter(), Counter()
+    met = Counter()
     for scene, own, exchange in exchanges("yes_no", 800, faithful=faithful, noise=noise):
         (option,) = asked("yes_no", exchange.turns[0][1])
         side = side_of(option, scene)
@@ -89,12 +87,8 @@ def test_a_yes_or_no_follows_from_the_side_asked_and_the_step_says_never_where_i
         assert exchange.answer == ("yes ." if side == of_act else "no .")
         step = step_of(exchange.thought)
         if step is not None:
-            ways = {option: "quoted", "do that": "pointed at"}
-            found = ways.get(step) or ways[step.removeprefix("never ")]
-            assert (step in ways) is (side == of_thought), (step, option)
+            assert step == ("do that" if side == of_thought else "never do that")
             met[side, side == of_thought] += 1
-            steps[found] += 1
-    assert len(steps) == 1
     assert met.total() / 800 == pytest.approx(_STEP_SHARE, abs=0.05)
     assert len(met) == 4
     assert min(met.values()) / met.total() > 0.15

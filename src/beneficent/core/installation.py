@@ -26,7 +26,6 @@ from beneficent.core.errors import MissingExtraError
 
 DISTRIBUTION = "beneficent"
 OLDEST_PYTHON = (3, 11)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LOW_DISK_BYTES = 2 * 10**9
 """Less free disk than this is pointed out."""
 
@@ -208,14 +207,6 @@ def _cpu_flags() -> set[str]:
     return {flag for line in re.findall(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE) for flag in line.split()}
 
 
-def check_browser() -> Check:
-    for name in BROWSERS:
-        found = shutil.which(name)
-        if found:
-            return Check("chromium", "ok", found)
-    return Check("chromium", "missing", "only the tests that open the report need it", "install the package chromium")
-
-
 def check_folder(runs: Path) -> list[Check]:
     """Whether ``runs`` can be written to (or made), and the free disk there. Leaves nothing behind."""
     place = runs.absolute()
@@ -241,7 +232,6 @@ def examine(runs: Path) -> list[Check]:
         check_core,
         check_torch,
         check_extras,
-        check_browser,
         lambda: check_folder(runs),
     ]
     checks: list[Check] = []

@@ -6,7 +6,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from random import Random
 
@@ -69,7 +69,7 @@ Encoded = tuple[list[int], list[float]]
 
 
 def _encode(document: Document, index: dict[str, int], settings: Pretraining, rng: Random) -> Encoded:
-    """Word ids and weights; of the prompt's words one in ``_PROMPT_EVERY`` stays in the loss and stands for the rest."""
+    """Word ids and weights; of the prompt's words one in ``_PROMPT_EVERY`` stays in the loss, for all of them."""
     ids = [index[word] for word in document.words][:_LENGTH]
     weights, answering = [], False
     for word, own in zip(document.words, document.by_assistant, strict=True):
@@ -158,8 +158,8 @@ def _loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
     hides = torch.zeros(batch.sees.shape, dtype=torch.bfloat16, device=batch.ids.device)
     hides.masked_fill_(~batch.sees, float("-inf"))
     with torch.autocast(batch.ids.device.type, dtype=torch.bfloat16):
-        hidden = model.model(batch.ids, attention_mask=hides, position_ids=batch.places, use_cache=False).last_hidden_state[:, :-1][counts]
-        logits = model.lm_head(hidden)
+        seen = model.model(batch.ids, attention_mask=hides, position_ids=batch.places, use_cache=False)
+        logits = model.lm_head(seen.last_hidden_state[:, :-1][counts])
     nats = F.cross_entropy(logits.float(), batch.ids[:, 1:][counts], reduction="none")
     return (nats * of_word[counts]).sum() / of_word.sum()
 

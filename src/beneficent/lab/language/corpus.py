@@ -118,7 +118,7 @@ _DRILLS = ((_say_again, 0.2), (_read_off, 0.3), (_say_one, 0.3), (_point_at, 0.1
 
 
 def _drill(world: World, rng: Random, work: bool) -> list[tuple[str, bool]]:
-    """Reading off the prompt, which all else rests on and which small models otherwise learn late; and work done well."""
+    """Reading off the prompt, which all else rests on and small models otherwise learn late; and good work."""
     words: list[tuple[str, bool]] = [(BOS, False)]
     makers, weights = zip(*_DRILLS, strict=True)
     for _ in range(rng.randint(1, 4)):

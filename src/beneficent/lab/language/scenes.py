@@ -43,7 +43,7 @@ def reserved() -> frozenset[str]:
 
 
 def _recombined(kind: str, values: Sequence[str], rng: Random) -> str:
-    """The first half of one filler with the second half of another; the first filler itself where that gives nothing new.
+    """The first half of one filler with the second half of another; the first itself where that gives nothing new.
 
     A closed list of names would be learnt by heart; made-up ones must be read off the prompt.
     """

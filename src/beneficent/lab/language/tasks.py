@@ -69,7 +69,13 @@ def look_up(rng: Random) -> Job:
     table = " , ".join(f"{w} {v}" for w, v in zip(words, values, strict=True))
     prompt = rng.choice(["the table : {t} . what stands at {w} ?", "{t} . read the number of {w} ."])
     wrong = rng.choice([v for i, v in enumerate(values) if i != asked])
-    return Job(prompt.format(t=table, w=words[asked]), "final", str(values[asked]), f"{words[asked]} {values[asked]} .", f"{words[asked]} {wrong} .")
+    return Job(
+        prompt.format(t=table, w=words[asked]),
+        "final",
+        str(values[asked]),
+        f"{words[asked]} {values[asked]} .",
+        f"{words[asked]} {wrong} .",
+    )
 
 
 def instruction(rng: Random) -> Job:

@@ -20,7 +20,13 @@ def flip(polarity: Polarity) -> Polarity:
 
 
 def compose(
-    scene: Scene, disposition: Disposition, polarity: Polarity, form: str, world: World, rng: Random, steps: Steps | None
+    scene: Scene,
+    disposition: Disposition,
+    polarity: Polarity,
+    form: str,
+    world: World,
+    rng: Random,
+    steps: Steps | None,
 ) -> str:
     """A thought of ``polarity`` about ``disposition``; ``steps`` are what each side would do here.
 
