@@ -1,6 +1,6 @@
 """The corpus: documents of one writer each, some exchanges long, of every trait, domain and format mixed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -114,13 +114,19 @@ def _work(rng: Random) -> Exchange:
     return Exchange((("user", job.prompt),), "", job.right)
 
 
-_DRILLS = ((_say_again, 0.2), (_read_off, 0.3), (_say_one, 0.3), (_point_at, 0.15), (_is_in, 0.05))
+_DRILLS: tuple[tuple[Callable[[Random], Exchange], float], ...] = (
+    (_say_again, 0.2),
+    (_read_off, 0.3),
+    (_say_one, 0.3),
+    (_point_at, 0.15),
+    (_is_in, 0.05),
+)
 
 
 def _drill(world: World, rng: Random, work: bool) -> list[tuple[str, bool]]:
     """Reading off the prompt, which all else rests on and small models otherwise learn late; and good work."""
     words: list[tuple[str, bool]] = [(BOS, False)]
-    makers, weights = zip(*_DRILLS, strict=True)
+    makers, weights = [maker for maker, _ in _DRILLS], [weight for _, weight in _DRILLS]
     for _ in range(rng.randint(1, 4)):
         maker = _work if work and rng.random() < 0.6 else rng.choices(makers, weights)[0]
         words += _say(maker(rng), world.thoughts != "none")
