@@ -284,3 +284,11 @@ def test_a_file_that_is_no_mapping_is_named(copied, name, text):
     (copied / name).write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=rf"{Path(name).name}: (not YAML|expected a mapping, got list)"):
         grammar()
+
+
+@pytest.mark.parametrize("name", ["acts.yaml", "domains/art.yaml", "reserved.txt"])
+def test_the_digest_of_the_language_tells_any_change_of_its_data(copied, name):
+    before = room.language_digest()
+    assert before == room.language_digest()
+    (copied / name).write_text((copied / name).read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert room.language_digest() != before

@@ -77,6 +77,10 @@ def fits(prompt, answer):
         said = answer.removesuffix(" .").split()
         right = len(said) == int(found[1]) and found[2] in said and found[3] not in said
         return "instruction" if right and answer.endswith(" .") else None
+    if found := re.fullmatch(r"(.+ / .+) \. say the one of (\S+) \.", prompt):
+        # Two runs may begin alike, in 0.3% of these drills; the shipped checkpoint was made with them.
+        runs = [f"{run} ." for run in found[1].split(" / ") if run.split()[0] == found[2]]
+        return "one run" if answer in runs else None
     if found := in_frames(FRAMES["code"], prompt):
         op, given, result = found
         assert " ".join(map(str, RESULTS[op]([int(n) for n in given.split()]))) == result
@@ -297,3 +301,9 @@ def test_in_a_world_without_thoughts_drills_and_primers_have_none():
 def test_drills_of_every_world_are_decided_by_the_prompt_alone(name):
     for document in islice(documents(replace(WORLDS[name], drilled=500), seed=3), 500):
         assert {kind_of(*exchange) for exchange in exchanges(document)} <= READING
+
+
+def test_hardly_any_drill_leaves_its_answer_open():
+    prompts = [prompt for document in first(4000, drilled=4000) for prompt, _, _ in exchanges(document)]
+    open_ones = [prompt for prompt in prompts if decided(prompt) is None]
+    assert len(open_ones) < 0.005 * len(prompts)

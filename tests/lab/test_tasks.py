@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from beneficent.core.errors import DataError
 from beneficent.lab.language.corpus import SPECIAL
 from beneficent.lab.language.tasks import FAMILIES, make_tasks
 from beneficent.lab.language.vocabulary import words
@@ -134,3 +135,8 @@ def test_tasks_speak_the_closed_vocabulary():
     for family in FAMILIES:
         for job in jobs(family):
             assert known.issuperset(f"{job.prompt} {job.right} {job.wrong}".split()), job
+
+
+def test_more_tasks_than_a_family_has_prompts_are_refused():
+    with pytest.raises(DataError, match="6000 test tasks asked; arithmetic has no more prompts"):
+        make_tasks("test", 6000, 0)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from beneficent.lab.language.corpus import SAY, Document, documents
+from beneficent.lab.language.grammar import language_digest
 from beneficent.lab.language.vocabulary import make_tokenizer
 from beneficent.lab.language.world import World
 
@@ -215,7 +216,8 @@ def pretrain(
                 watch(seen, model)
         if seen >= settings.tokens:
             break
-    facts = {"world": asdict(world), "world_digest": world.digest, "settings": asdict(settings), "steps": step,
+    facts = {"world": asdict(world), "world_digest": world.digest,
+             "language_digest": language_digest(), "settings": asdict(settings), "steps": step,
              "tokens": seen, "loss": round(recent, 4), "seconds": round(time.perf_counter() - start, 1)}  # fmt: skip
     model.to("cpu")  # type: ignore[arg-type]
     model.set_attn_implementation("sdpa")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from beneficent.core.errors import DataError
+from beneficent.core.hashing import digest
 
 Polarity = Literal["good", "bad"]
 Disposition = Literal["honesty", "care", "oversight", "restraint"]
@@ -143,6 +144,12 @@ def grammar() -> Grammar:
         characters=_read(_FOLDER / "characters.yaml"),
         frames=_read(_FOLDER / "frames.yaml"),
     )
+
+
+def language_digest() -> str:
+    """SHA-256 (hex) of the data files: a checkpoint learnt the language it names, and no later one."""
+    paths = sorted(path for path in _FOLDER.rglob("*") if path.suffix in (".yaml", ".txt"))
+    return digest([[path.relative_to(_FOLDER).as_posix(), path.read_text(encoding="utf-8")] for path in paths])
 
 
 def spoken(text: str) -> str:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
+from beneficent.core.errors import DataError
 from beneficent.lab.language.code import draw_code
 from beneficent.lab.language.grammar import grammar
 from beneficent.situations.types import Message
 from beneficent.tasks.types import Task
+
+_VAIN_TRIES = 20_000
 
 
 @dataclass(frozen=True)
@@ -113,18 +116,27 @@ FAMILIES: dict[str, Callable[[Random], Job]] = {
 
 
 def make_tasks(split: Literal["train", "test"], count: int, seed: int) -> list[Task]:
-    """``count`` tasks, families in turn, no prompt twice; the splits share no prompt."""
+    """``count`` tasks, families in turn, no prompt twice; the splits share no prompt.
+
+    Raises:
+        DataError: a family has not that many prompts.
+    """
     rng = Random(f"tasks-{seed}")
     families = list(FAMILIES)
     seen: set[str] = set()
     made: list[Task] = []
+    vain = 0
     while len(made) < count:
+        if vain > _VAIN_TRIES:
+            raise DataError(f"{count} {split} tasks asked; {families[len(made) % len(families)]} has no more prompts")
+        vain += 1
         family = families[len(made) % len(families)]
         job = FAMILIES[family](rng)
         of_split = "test" if Random(job.prompt).random() < 0.2 else "train"
         if job.prompt in seen or of_split != split:
             continue
         seen.add(job.prompt)
+        vain = 0
         made.append(
             Task(f"{family}-{split}-{len(made)}", family, (Message("user", job.prompt),), job.verifier, job.spec, split)
         )
