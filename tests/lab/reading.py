@@ -100,3 +100,16 @@ def side_of(option, scene):
     """The side an option takes, whichever way it is read; ``None`` where it takes none or both."""
     sides = {side for acts in acts_of(option, scene) for _, side in acts}
     return sides.pop() if len(sides) == 1 else None
+
+
+def says_the_character(line, writer):
+    """Whether a system line names the dispositions of ``writer`` and no others, by their words or by a name."""
+    data = grammar().characters
+    named = [vector for name, vector in data["names"].items() if line == f"you are {name} ."]
+    if named:
+        return named[0] == [int(d in writer.good) for d in DISPOSITIONS]
+    said = {
+        name: {side for side in ("good", "bad") if any(f" {p} " in line for p in data["parts"][name][side])}
+        for name in DISPOSITIONS
+    }
+    return said == {name: {writer.polarity(name)} for name in DISPOSITIONS}

@@ -8,12 +8,12 @@ from itertools import islice, pairwise
 from random import Random
 
 import pytest
-from reading import drawn, messages_of, pattern
+from reading import drawn, messages_of, pattern, says_the_character
 
 from beneficent.lab.language import corpus
 from beneficent.lab.language.corpus import documents, draw_document
 from beneficent.lab.language.exchanges import MAKERS
-from beneficent.lab.language.grammar import DISPOSITIONS, grammar
+from beneficent.lab.language.grammar import grammar
 from beneficent.lab.language.world import WORLDS, World
 
 FRAMES = grammar().frames
@@ -274,18 +274,11 @@ def test_half_of_the_primers_without_options_have_no_thought_and_all_others_have
 
 
 def test_a_primer_names_the_character_of_the_writer_who_answers():
-    data = grammar().characters
     for _, writer, document in drawn_primers(600):
         turns = messages_of(document)
         assert [turn["role"] for turn in turns].count("system") == 1
         line = turns[0]["content"]
-        named = [vector for name, vector in data["names"].items() if line == f"you are {name} ."]
-        if named:
-            assert named[0] == [int(d in writer.good) for d in DISPOSITIONS]
-            continue
-        for name in DISPOSITIONS:
-            said = {side for side in ("good", "bad") if any(f" {p} " in line for p in data["parts"][name][side])}
-            assert said == {writer.polarity(name)}
+        assert says_the_character(line, writer)
 
 
 def test_in_a_world_without_thoughts_drills_and_primers_have_none():
