@@ -33,6 +33,7 @@ def behave(writer: Writer, disposition: Disposition, world: World, rng: Random) 
 
 @cache
 def of_disposition(disposition: Disposition) -> tuple[Act, ...]:
+    """Every act that springs from the disposition, whatever trait it answers."""
     return tuple(act for act in grammar().acts.values() if act.disposition == disposition)
 
 

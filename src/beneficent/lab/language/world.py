@@ -45,7 +45,7 @@ class World:
     """Chance that a filler of a scene is put together from two of its kind, so that it must be read, not known."""
 
     drills: float = 0.2
-    """Share of documents that are drills without a thought: words to be said again, or standard work done rightly."""
+    """Share of documents that are drills without a thought: reading off the prompt, or standard work done rightly."""
 
     short: float = 0.25
     """Share of the other documents that name a character and show one short answer of it, some without a thought."""
