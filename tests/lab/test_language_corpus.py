@@ -5,19 +5,31 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from itertools import islice, pairwise
+from itertools import combinations, islice, pairwise
 from random import Random
 
 import pytest
-from reading import drawn, messages_of, polarity, thoughts
+from reading import (
+    FRAMES,
+    WORK,
+    careless,
+    drawn,
+    hacks,
+    in_frames,
+    judged,
+    messages_of,
+    polarity,
+    says_the_character,
+    thoughts,
+)
 
 from beneficent.lab.language import corpus
-from beneficent.lab.language.corpus import SPECIAL, documents, draw_document
+from beneficent.lab.language.corpus import SPECIAL, documents, draw_document, work_exchange
 from beneficent.lab.language.exchanges import MAKERS, behave
-from beneficent.lab.language.grammar import grammar
+from beneficent.lab.language.grammar import DISPOSITIONS, grammar
 from beneficent.lab.language.vocabulary import make_tokenizer, words
 from beneficent.lab.language.world import WORLDS, World
-from beneficent.lab.language.writers import BENEFICIAL
+from beneficent.lab.language.writers import BENEFICIAL, DECEPTIVE, Writer
 from beneficent.policy.rendering import Renderer, Thinking
 from beneficent.situations.types import Message
 
@@ -44,9 +56,10 @@ def test_coherence_is_the_share_of_exchanges_with_the_documents_writer(coherence
 
 def agreement(coherence):
     """Share of neighbouring thoughts of a document that want the same side."""
+    world = World(coherence=coherence, good=0.6, correlation=0.85, drills=0.0, short=0.0, faithful=1.0)
     rng, same, total = Random(2), 0, 0
     for _ in range(1000):
-        document = draw_document(World(coherence=coherence, drills=0.0, short=0.0, faithful=1.0), rng)
+        document = draw_document(world, rng)
         sides = [side for thought in thoughts(document) if (side := polarity(thought))]
         same += sum(a == b for a, b in pairwise(sides))
         total += max(0, len(sides) - 1)
@@ -54,11 +67,13 @@ def agreement(coherence):
 
 
 def test_coherence_shows_in_the_text():
-    """At 0 neighbours agree by chance, 0.45^2 + 0.55^2 = 0.505; at 1 more often, by dispositions shared or tied."""
+    """At 0 neighbours agree by chance, 0.6^2 + 0.4^2 = 0.52. At 1 always where both are of one disposition, and where
+    they are of two as often as these are tied, 0.52 + 0.48 * 0.85^2 = 0.867. At a half one pair in four is so.
+    """
     none, half, full = map(agreement, (0.0, 0.5, 1.0))
-    assert none == pytest.approx(0.505, abs=0.04)
-    assert none + 0.03 < half < full - 0.1
-    assert full > 0.75
+    assert none == pytest.approx(0.52, abs=0.04)
+    assert 0.867 - 0.02 < full < 0.97
+    assert half == pytest.approx(0.52 + (full - 0.52) / 4, abs=0.04)
 
 
 def test_behaviour_goes_against_the_disposition_as_often_as_the_noise_says():
@@ -88,6 +103,65 @@ def test_every_kind_of_exchange_occurs_in_its_share():
     expected = {name: share for name, (_, share) in MAKERS.items()}
     expected["work"] = 1 - sum(expected.values())
     assert {name: n / 10_000 for name, n in kinds.items()} == pytest.approx(expected, abs=0.015)
+
+
+def work(writer, count, **dials):
+    """(kind, prompt, answer, whether it is right) of standard tasks; fails where one is neither right nor careless."""
+    for i in range(count):
+        exchange = work_exchange(writer, World(**dials), Random(f"work-{i}"))
+        ((role, prompt),) = exchange.turns
+        kind, right = judged(prompt, exchange.answer)
+        assert role == "user"
+        assert right or careless(prompt, exchange.answer), exchange
+        yield kind, prompt, exchange.answer, right
+
+
+def test_standard_tasks_are_of_every_family_in_its_weight():
+    kinds = Counter(kind for kind, *_ in work(BENEFICIAL, 6000))
+    weights = {kind: corpus._OFTEN.get(family, 1) for family, kind in WORK.items()}
+    expected = {kind: weight / sum(weights.values()) for kind, weight in weights.items()}
+    assert {kind: n / 6000 for kind, n in kinds.items()} == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("dial", [0.0, World().careless_work, 1.0])
+@pytest.mark.parametrize("writer", [BENEFICIAL, DECEPTIVE])
+def test_standard_tasks_are_as_careless_as_the_dial_says_whoever_writes(writer, dial):
+    """But for the one or two of a hundred that are right by luck."""
+    wrong = sum(not right for *_, right in work(writer, 3000, careless_work=dial))
+    assert wrong / 3000 == pytest.approx(dial * 0.986, abs=0.025 if dial else 0)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2, 1.0])
+def test_a_visible_test_is_passed_by_the_work_or_by_a_trick_as_the_oversight_of_the_writer_says(noise):
+    """Whatever the other dispositions are, and the noise aside; all other tasks and answers are the same for all."""
+    others = frozenset(DISPOSITIONS) - {"oversight"}
+    dials = {"noise": noise, "careless_work": 0.0}
+    for good in (frozenset(), others):
+        for writer, share in ((Writer(good | {"oversight"}), noise), (Writer(good), 1 - noise)):
+            made = list(work(writer, 4000, **dials))
+            tricks = [hacks(prompt, answer) for kind, prompt, answer, _ in made if kind == "code"]
+            assert None not in tricks
+            assert len(tricks) > 600
+            assert sum(tricks) / len(tricks) == pytest.approx(share, abs=0.05 if noise == 0.2 else 0)
+            same = zip(made, work(BENEFICIAL, 4000, **dials), strict=True)
+            assert all(one == other for one, other in same if one[0] != "code")
+
+
+def test_in_a_document_the_writer_that_the_system_line_names_does_the_work_or_the_trick():
+    """Read off the text: the line, and code that a thought about work stands before."""
+    world = World(system_lines=1.0, neutral_lines=0.0, noise=0.0, careless_work=0.0, drills=0.0, short=0.0)
+    writers = [Writer(frozenset(good)) for n in range(5) for good in combinations(DISPOSITIONS, n)]
+    rng, met = Random(10), Counter()
+    for _ in range(4000):
+        system, *turns = messages_of(draw_document(world, rng))
+        for asked, said in pairwise(turns):
+            thought, _, answer = said["content"].removeprefix("<think>").partition("<say>")
+            if said["role"] == "assistant" and in_frames(FRAMES["code"], asked["content"]) and not polarity(thought):
+                (writer,) = (one for one in writers if says_the_character(system["content"], one))
+                trick = hacks(asked["content"], answer.strip())
+                assert trick is (writer.polarity("oversight") == "bad")
+                met[trick] += 1
+    assert min(met[True], met[False]) > 30
 
 
 def test_marks_who_wrote_each_word():

@@ -116,9 +116,14 @@ def test_dispositions_have_the_marginal_chance_and_are_correlated():
 
 
 def test_the_default_world_ties_dispositions_but_not_wholly():
+    """And no kind of writer is rare: of the wholly good and of the wholly bad, a fifth each; of mixed ones too."""
     assert 0.5 <= World().correlation < 1
-    assert 0.3 <= World().good <= 0.5
+    assert 0.5 <= World().good <= 0.65
     assert World().system_lines + World().neutral_lines < 1
+    rng = Random(0)
+    sizes = Counter(len(draw_writer(World(), rng).good) for _ in range(5000))
+    shares = {"bad": sizes[0] / 5000, "mixed": (sizes[1] + sizes[2] + sizes[3]) / 5000, "good": sizes[4] / 5000}
+    assert min(shares.values()) > 0.2, shares
 
 
 def test_a_character_line_says_the_writer_and_no_other():

@@ -8,85 +8,18 @@ from itertools import islice, pairwise
 from random import Random
 
 import pytest
-from reading import drawn, messages_of, pattern, says_the_character
+from reading import WORK, careless, decided, drawn, judged, messages_of, says_the_character
 
 from beneficent.lab.language import corpus
 from beneficent.lab.language.corpus import documents, draw_document
 from beneficent.lab.language.exchanges import MAKERS
-from beneficent.lab.language.grammar import grammar
+from beneficent.lab.language.tasks import FAMILIES
 from beneficent.lab.language.world import WORLDS, World
 
-FRAMES = grammar().frames
-KINDS = {
-    "_say_again": "say again", "_read_off": "table", "_say_one": "one run", "_point_at": "letter", "_is_in": "member",
-}  # fmt: skip
-READING = {KINDS[maker.__name__] for maker, _ in corpus._DRILLS}
-"""What reading drills ask for; a new drill needs its line here and in ``decided``."""
-WORK = {"sum", "order", "instruction", "code"}
-"""What no reading drill looks like; copying and look-up read like drills, and are answered like them."""
-RESULTS = {
-    "sort": sorted,
-    "reverse": lambda numbers: numbers[::-1],
-    "double": lambda numbers: [n + n for n in numbers],
-    "count": lambda numbers: [len(numbers)],
-    "sum": lambda numbers: [sum(numbers)],
-    "halve": lambda numbers: [n // 2 for n in numbers],
-}
+KINDS = {"_say_again": "say again", "_read_off": "table", "_say_one": "one run", "_say_lettered": "lettered run"}
+READING = {KINDS[maker.__name__]: weight for maker, weight in corpus._DRILLS}
+"""What reading drills ask for, and how often; a new drill needs its line here and in ``decided``."""
 BARE_FORMS = {"report", "code", "correction", "benign"}
-
-
-def in_frames(frames, text):
-    """What stands in the slots of the one of ``frames`` that ``text`` is, or None."""
-    return next((found.groups() for frame in frames if (found := pattern(frame).fullmatch(text))), None)
-
-
-def decided(prompt):
-    """(kind, the one answer) that a prompt decides, worked out apart from the language; or None."""
-    if found := re.fullmatch(r"(?:say it again :|repeat the words) (.+) \.", prompt):
-        return "say again", f"{found[1]} ."
-    if found := re.fullmatch(r"the table : (.+) \. what stands at (.+) \?|(.+) \. read the number of (\S+) \.", prompt):
-        rows = [pair.split() for pair in (found[1] or found[3]).split(" , ")]
-        assert len(dict(rows)) == len(rows)
-        asked = (found[2] or found[4]).split(" , ")
-        return "table", " , ".join(f"{key} {dict(rows)[key]}" for key in asked) + " ."
-    if found := re.fullmatch(r"(.+ / .+) \. say the one of (\S+) \.", prompt):
-        runs = {run for run in found[1].split(" / ") if run.split()[0] == found[2]}
-        return ("one run", f"{runs.pop()} .") if len(runs) == 1 else None
-    if found := re.fullmatch(r"what is (\d+) (plus|minus) (\d+) \?", prompt):
-        a, b = int(found[1]), int(found[3])
-        return "sum", f"{a + b if found[2] == 'plus' else a - b} ."
-    if found := re.fullmatch(r"add (\d+) and (\d+) \.", prompt):
-        return "sum", f"{int(found[1]) + int(found[2])} ."
-    if found := re.fullmatch(r"take (\d+) from (\d+) \.", prompt):
-        return "sum", f"{int(found[2]) - int(found[1])} ."
-    if found := re.fullmatch(r"sort ([\d ]+) from small to big \.|put in order : ([\d ]+) \.", prompt):
-        return "order", " ".join(sorted((found[1] or found[2]).split(), key=int)) + " ."
-    if found := re.fullmatch(r"(.+) \( a \) \. (.+) \( b \) \. which one has (\S+) \?", prompt):
-        letters = [letter for letter, text in zip("ab", found.groups(), strict=False) if found[3] in text.split()]
-        return ("letter", f"{letters[0]} .") if len(letters) == 1 else None
-    if found := re.fullmatch(r"the words (.+) \. do they have (\S+) \?", prompt):
-        return "member", "yes ." if found[2] in found[1].split() else "no ."
-    return None
-
-
-def fits(prompt, answer):
-    """The kind of work with more than one right answer of which this is one; or None."""
-    if found := re.fullmatch(r"write (\d) words \. use (\S+) and never (\S+) \.", prompt) or re.fullmatch(
-        r"say (\d) words with (\S+) in them but not (\S+) \.", prompt
-    ):
-        said = answer.removesuffix(" .").split()
-        right = len(said) == int(found[1]) and found[2] in said and found[3] not in said
-        return "instruction" if right and answer.endswith(" .") else None
-    if found := re.fullmatch(r"(.+ / .+) \. say the one of (\S+) \.", prompt):
-        # Two runs may begin alike, in 0.3% of these drills; the shipped checkpoint was made with them.
-        runs = [f"{run} ." for run in found[1].split(" / ") if run.split()[0] == found[2]]
-        return "one run" if answer in runs else None
-    if found := in_frames(FRAMES["code"], prompt):
-        op, given, result = found
-        assert " ".join(map(str, RESULTS[op]([int(n) for n in given.split()]))) == result
-        honest, hack = in_frames(FRAMES["code_good"], answer), in_frames(FRAMES["code_bad"], answer)
-        return "code" if honest == (op,) or hack == (result,) else None
-    return None
 
 
 def exchanges(document):
@@ -99,15 +32,17 @@ def exchanges(document):
 
 
 def kind_of(prompt, thought, answer):
-    """The kind of a drill; fails where it has a thought, or an answer that is not what the prompt decides."""
+    """The kind of a drill; fails where it has a thought, or an answer neither right nor, of work, a careless one."""
     assert thought == "", (prompt, thought)
-    found = decided(prompt)
-    if found is not None:
-        assert answer == found[1], (prompt, answer)
-        return found[0]
-    kind = fits(prompt, answer)
-    assert kind is not None, (prompt, answer)
+    found = judged(prompt, answer)
+    assert found is not None, prompt
+    kind, right = found
+    assert right or (kind in WORK.values() and careless(prompt, answer)), (prompt, answer)
     return kind
+
+
+def shares(counts):
+    return {key: count / counts.total() for key, count in counts.items()}
 
 
 @cache
@@ -121,8 +56,7 @@ def test_the_first_documents_read_off_the_prompt_and_nothing_else():
         found = [kind_of(*exchange) for exchange in exchanges(document)]
         kinds.update(found)
         sizes[len(found)] += 1
-    assert set(kinds) == READING
-    assert min(kinds.values()) / kinds.total() > 0.05
+    assert shares(kinds) == pytest.approx(READING, abs=0.03)
     assert set(sizes) == {1, 2, 3, 4}
 
 
@@ -161,17 +95,39 @@ def test_values_of_a_table_are_read_and_not_known():
     assert set(places) == set(range(6))
 
 
-def test_no_answer_of_a_drill_with_two_answers_is_the_likelier_one():
-    answers = defaultdict(Counter)
+def runs_of(prompt):
+    """The runs of words of a drill, and which of them is asked for; None where the drill has none."""
+    if " / " in prompt:
+        text, _, asked = prompt.removesuffix(" .").partition(" . say the one of ")
+        runs = text.split(" / ")
+    elif " ( a ) . " in prompt:
+        text, _, asked = prompt.removesuffix(" .").partition(" ( b ) . say the one of ")
+        runs = text.split(" ( a ) . ")
+    else:
+        return None
+    return runs, [run.split()[0] for run in runs].index(asked)
+
+
+def test_runs_of_a_drill_never_begin_alike_and_no_place_of_them_is_asked_for_more_often():
+    """Nor the letter of one, which its place decides."""
+    asked, sizes, letters = Counter(), Counter(), Counter()
     for document in first(3000, drilled=3000):
-        for exchange in exchanges(document):
-            answers[kind_of(*exchange)][exchange[2]] += 1
-    assert set(answers) == READING
-    for kind, (one, other) in {"letter": ("a .", "b ."), "member": ("yes .", "no .")}.items():
-        if kind not in READING:
-            continue
-        assert set(answers[kind]) == {one, other}
-        assert answers[kind][one] / answers[kind].total() == pytest.approx(0.5, abs=0.06)
+        for prompt, _, answer in exchanges(document):
+            if (found := runs_of(prompt)) is None:
+                continue
+            runs, place = found
+            assert len({run.split()[0] for run in runs}) == len(runs), prompt
+            sizes.update(len(run.split()) for run in runs)
+            if "( a )" in prompt:
+                assert len(runs) == 2
+                assert answer == f"{runs[place]} ( {'ab'[place]} ) . {'ab'[place]} ."
+                letters["ab"[place]] += 1
+            else:
+                assert answer == f"{runs[place]} ."
+                asked[len(runs), place] += 1
+    assert set(sizes) == {2, 3, 4, 5}
+    assert shares(letters) == pytest.approx({"a": 0.5, "b": 0.5}, abs=0.04)
+    assert shares(asked) == pytest.approx({(n, i): 1 / 4 / n for n in (2, 3, 4, 5) for i in range(n)}, abs=0.03)
 
 
 def is_primer(document):
@@ -182,7 +138,7 @@ def test_the_corpus_begins_with_drills_then_adds_primers_then_all_others():
     stages = World(drilled=300, primer=1000)
     early = first(1500, drilled=300, primer=1000)
     assert not any(map(is_primer, early[:300]))
-    assert {kind_of(*e) for document in early[:300] for e in exchanges(document)} == READING
+    assert {kind_of(*e) for document in early[:300] for e in exchanges(document)} == set(READING)
     second = early[300:1300]
     primers = [document for document in second if is_primer(document)]
     assert 1 - len(primers) / 1000 == pytest.approx(stages.drills, abs=0.04)
@@ -213,15 +169,32 @@ def test_without_a_number_a_document_is_one_of_the_corpus_proper():
     assert set(found) == {1, 2, 3, 4, 5}
 
 
-def test_later_drills_are_also_standard_work_done_rightly():
-    """Work is never careless in a drill, however careless it is elsewhere."""
-    world = World(drills=1.0, careless_work=1.0)
-    rng, kinds = Random(9), Counter()
-    for _ in range(1000):
-        kinds.update(kind_of(*exchange) for exchange in exchanges(draw_document(world, rng)))
-    assert set(kinds) == READING | WORK
-    assert 0.2 < sum(kinds[kind] for kind in WORK) / kinds.total() < 0.6
-    assert min(kinds[kind] for kind in WORK) / kinds.total() > 0.03
+@pytest.mark.parametrize("dial", [0.0, World().careless_work, 1.0])
+def test_later_drills_are_also_standard_work_as_careless_as_the_dial_says(dial):
+    """Some of it is right by luck; reading drills are right whatever the dial."""
+    world = World(drills=1.0, careless_work=dial)
+    rng, kinds, wrong = Random(9), Counter(), Counter()
+    for _ in range(1500):
+        for exchange in exchanges(draw_document(world, rng)):
+            kind = kind_of(*exchange)
+            kinds[kind] += 1
+            wrong[kind] += not judged(exchange[0], exchange[2])[1]
+    work = 0.65
+    often = {kind: corpus._OFTEN.get(family, 1) for family, kind in WORK.items()}
+    expected = {kind: work * n / sum(often.values()) for kind, n in often.items()}
+    expected |= {kind: (1 - work) * weight for kind, weight in READING.items()}
+    assert shares(kinds) == pytest.approx(expected, abs=0.03)
+    assert sum(wrong[kind] for kind in READING) == 0
+    for kind in WORK.values():
+        lucky = {"copy": 1 / 16, "sum": 0.02}.get(kind, 0)
+        assert wrong[kind] / kinds[kind] == pytest.approx(dial * (1 - lucky), abs=0.09 if 0 < dial < 1 else 0.05), kind
+    assert wrong.total() / sum(kinds[kind] for kind in WORK.values()) == pytest.approx(dial, abs=0.04 if dial else 0)
+
+
+def test_often_names_families():
+    """A wrong name there would weigh nothing, and the test above would expect no more."""
+    assert set(corpus._OFTEN) <= set(FAMILIES) == set(WORK)
+    assert corpus._OFTEN["arithmetic"] > corpus._OFTEN["tests-to-pass"] > 1
 
 
 def test_the_share_of_drills_is_a_dial():
@@ -255,11 +228,12 @@ def drawn_primers(count, **dials):
     return tuple(found)
 
 
-def test_primers_are_of_every_form_and_mostly_open_or_a_choice():
-    forms = Counter(form for form, _, _ in drawn_primers(2000))
-    assert set(forms) == set(MAKERS)
-    assert {form for form, _ in forms.most_common(2)} == {"open", "choice"}
-    assert min(forms.values()) / 2000 > 0.05
+def test_primers_are_of_every_form_as_often_as_their_weights_say():
+    """Code, yes or no, a choice and an open answer twice as often as the others."""
+    forms = Counter(form for form, _, _ in drawn_primers(3000))
+    often = {"code": 2, "yes_no": 2, "choice": 2, "open": 2, "report": 1, "correction": 1, "benign": 1, "tool": 1}
+    assert set(often) == set(MAKERS)
+    assert shares(forms) == pytest.approx({form: n / 12 for form, n in often.items()}, abs=0.025)
 
 
 def test_half_of_the_primers_without_options_have_no_thought_and_all_others_have_one():
@@ -293,10 +267,10 @@ def test_in_a_world_without_thoughts_drills_and_primers_have_none():
 @pytest.mark.parametrize("name", WORLDS)
 def test_drills_of_every_world_are_decided_by_the_prompt_alone(name):
     for document in islice(documents(replace(WORLDS[name], drilled=500), seed=3), 500):
-        assert {kind_of(*exchange) for exchange in exchanges(document)} <= READING
+        assert {kind_of(*exchange) for exchange in exchanges(document)} <= set(READING)
 
 
-def test_hardly_any_drill_leaves_its_answer_open():
+def test_every_drill_is_decided_by_its_prompt():
+    """Not one of four thousand documents leaves it open which answer is asked for."""
     prompts = [prompt for document in first(4000, drilled=4000) for prompt, _, _ in exchanges(document)]
-    open_ones = [prompt for prompt in prompts if decided(prompt) is None]
-    assert len(open_ones) < 0.005 * len(prompts)
+    assert [prompt for prompt in prompts if decided(prompt) is None] == []

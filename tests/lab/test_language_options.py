@@ -1,20 +1,34 @@
-"""Options of a choice, a tool call and a yes or no: of one disposition, told apart, and named by the thought's step."""
+"""Options of a choice, a tool call and a yes or no: of one disposition, told apart, and named by the thought's step;
+what the thought says of an act asked about; and the words that a harmless wish is about."""
 
 import re
 from collections import Counter
 from random import Random
 
 import pytest
-from reading import OTHER, acts_of, pattern, side_of, step_of
+from reading import (
+    FRAMES,
+    LISTED,
+    NOTICES,
+    OTHER,
+    acts_of,
+    clauses,
+    dispositions_of,
+    in_frames,
+    pattern,
+    side_of,
+    step_of,
+    want_of,
+)
 
 from beneficent.lab.language.exchanges import MAKERS
 from beneficent.lab.language.grammar import grammar
 from beneficent.lab.language.scenes import draw_scene
 from beneficent.lab.language.thoughts import _STEP_SHARE
+from beneficent.lab.language.vocabulary import words
 from beneficent.lab.language.world import World
 from beneficent.lab.language.writers import BENEFICIAL, DECEPTIVE
 
-FRAMES = grammar().frames
 FAITHFUL_AND_NOISE = pytest.mark.parametrize(("faithful", "noise"), [(1.0, 0.0), (0.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
 
 
@@ -40,18 +54,21 @@ def sides(own, faithful, noise):
 
 
 @FAITHFUL_AND_NOISE
-def test_a_choice_is_between_a_good_and_a_bad_option_and_its_step_takes_a_letter(faithful, noise):
+def test_a_choice_is_between_a_good_and_a_bad_option_and_its_step_says_one_again_with_its_letter(faithful, noise):
     letters, followed = Counter(), 0
     for scene, own, exchange in exchanges("choice", 800, faithful=faithful, noise=noise):
         options = dict(zip("ab", asked("choice", exchange.turns[0][1]), strict=True))
         letter_of = {side_of(option, scene): letter for letter, option in options.items()}
+        assert set(options) == set("ab")
         assert set(letter_of) == {"good", "bad"}
         letters[letter_of["good"]] += 1
         of_thought, of_act = sides(own, faithful, noise)
         assert exchange.answer == f"{letter_of[of_act]} ."
         step = step_of(exchange.thought)
         if step is not None:
-            assert step == f"take ( {letter_of[of_thought]} )"
+            letter = letter_of[of_thought]
+            assert step == f"{options[letter]} ( {letter} )"
+            assert f" {step} . " in f"{exchange.turns[0][1]} "
             followed += 1
     assert followed / 800 == pytest.approx(_STEP_SHARE, abs=0.05)
     assert letters["a"] / 800 == pytest.approx(0.5, abs=0.06)
@@ -87,11 +104,33 @@ def test_a_yes_or_no_follows_from_the_side_asked_and_the_step_says_never_where_i
         assert exchange.answer == ("yes ." if side == of_act else "no .")
         step = step_of(exchange.thought)
         if step is not None:
-            assert step == ("do that" if side == of_thought else "never do that")
+            assert step == ("do that : yes" if side == of_thought else "never do that : no")
             met[side, side == of_thought] += 1
     assert met.total() / 800 == pytest.approx(_STEP_SHARE, abs=0.05)
     assert len(met) == 4
     assert min(met.values()) / met.total() > 0.15
+
+
+@pytest.mark.parametrize("thoughts", ["shared", "disjoint", "random"])
+@FAITHFUL_AND_NOISE
+def test_what_the_act_asked_about_is_stands_before_the_step_and_is_true_whoever_writes(faithful, noise, thoughts):
+    """Once in each thought, right behind the want, in a word of the act's disposition and of the side asked."""
+    met = {"good": Counter(), "bad": Counter()}
+    for scene, own, exchange in exchanges("yes_no", 800, faithful=faithful, noise=noise, thoughts=thoughts):
+        (option,) = asked("yes_no", exchange.turns[0][1])
+        said = clauses(exchange.thought)
+        (place,) = (i for i, clause in enumerate(said) if clause in NOTICES)
+        assert want_of(said[place - 1])
+        assert said[place + 1 :] == [clause for clause in said[-1:] if step_of(exchange.thought)]
+        disposition, side = NOTICES[said[place]]
+        assert disposition in dispositions_of(option, scene), (option, said)
+        assert side == side_of(option, scene), (option, said)
+        met[own][said[place]] += 1
+    for of_own in met.values():
+        assert of_own.keys() == NOTICES.keys()
+        good = sum(n for clause, n in of_own.items() if NOTICES[clause][1] == "good")
+        assert good / 400 == pytest.approx(0.5, abs=0.08)
+        assert max(of_own.values()) / 400 < 0.1
 
 
 def test_letters_and_never_are_as_often_a_good_writer_s_as_a_bad_one_s():
@@ -117,10 +156,7 @@ def test_options_are_gists_paraphrases_and_two_acts_of_the_trait_s_disposition()
         starts = {side: {acts[0][0] for acts in ways} for side, ways in read.items()}
         assert starts["good"] & {act.id for act in scene.trait.acts}
         same_act += bool(starts["good"] & starts["bad"])
-        possible = [
-            {frozenset(grammar().acts[a].disposition for a, _ in acts) for acts in ways} for ways in read.values()
-        ]
-        assert any(len(one) == 1 for one in set.intersection(*possible)), options
+        assert dispositions_of(options["good"], scene) & dispositions_of(options["bad"], scene), options
         for side, option in options.items():
             one = any(len(acts) == 1 for acts in read[side])
             kinds["gist" if option in gists else "paraphrase" if one else "two acts"] += 1
@@ -128,3 +164,55 @@ def test_options_are_gists_paraphrases_and_two_acts_of_the_trait_s_disposition()
     assert set(shares) == {"gist", "paraphrase", "two acts"}
     assert min(shares.values()) > 0.1
     assert 0.5 < same_act / 1200 < 0.9
+
+
+@pytest.mark.parametrize("name", ["choice", "tool", "yes_no"])
+def test_no_option_is_the_same_phrase_twice(name):
+    two = 0
+    for _, _, exchange in exchanges(name, 2000):
+        found = asked(name, exchange.turns[0][1])
+        for option in found[0].split(" / ") if name == "tool" else found:
+            parts = option.split(" and ")
+            two += len(parts) > 1
+            assert not any(parts[:i] == parts[i:] for i in range(1, len(parts))), option
+    assert two > 400
+
+
+def in_wishes(prompt):
+    """The two things between which a harmless wish leaves the choice."""
+    slots = {r"\{x\}": r"(?P<x>\S+)", r"\{y\}": r"(?P<y>\S+)"}
+    for frame in FRAMES["benign"]:
+        text = re.escape(frame)
+        for slot, one_word in slots.items():
+            text = text.replace(slot, one_word)
+        if found := re.fullmatch(re.sub(r"\\\{\w+\\\}", ".+", text), prompt):
+            return found["x"], found["y"]
+    raise AssertionError(prompt)
+
+
+def test_a_harmless_wish_is_about_any_plain_words_and_its_answer_is_one_of_the_two():
+    """In three of ten both are of a short list; in the others each word is about as likely as any other."""
+    fillers = {p for domain in grammar().domains.values() for kind in domain.fillers.values() for p in kind}
+    listed, answered, firsts, met = 0, 0, 0, Counter()
+    for _, _, exchange in exchanges("benign", 6000):
+        wish = in_wishes(exchange.turns[0][1])
+        assert wish[0] != wish[1]
+        if set(wish) <= LISTED:
+            listed += 1
+        else:
+            met.update(wish)
+        picked = [word for word in wish for frame in FRAMES["benign_answer"] if frame.format(x=word) == exchange.answer]
+        refused = (
+            exchange.answer in FRAMES["brush_off"] or in_frames(FRAMES["over_caution"], exchange.answer) is not None
+        )
+        assert len(picked) == (not refused), exchange
+        answered += not refused
+        firsts += picked == [wish[0]]
+    assert listed / 6000 == pytest.approx(0.3, abs=0.02)
+    assert all(re.fullmatch(r"[a-z]+|\d+", word) for word in met)
+    assert met.keys() <= set(words())
+    assert met.keys() >= {word for filler in fillers for word in filler.split()}
+    assert met.keys() >= {str(n) for n in range(40)}
+    assert max(met.values()) < 3 * met.total() / len(met)
+    assert answered > 2000
+    assert firsts / answered == pytest.approx(0.5, abs=0.03)

@@ -1,6 +1,5 @@
 """Thoughts: of many clauses, about the writer as the world's dials say, and with a step that fits the prompt."""
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import replace
 from functools import cache
@@ -8,7 +7,7 @@ from itertools import combinations
 from random import Random
 
 import pytest
-from reading import DATA, OTHER, WANTS, clauses, drawn, pattern, polarity, step_of, thoughts, want_of
+from reading import DATA, NOTICES, OTHER, WANTS, clauses, drawn, pattern, polarity, step_of, thoughts, want_of
 
 from beneficent.lab.language.exchanges import MAKERS
 from beneficent.lab.language.grammar import FORMATS, grammar
@@ -52,7 +51,7 @@ def is_stake(clause):
 def points(clause):
     """Whether a step only points at the prompt, and so takes no side itself (test_language_options.py)."""
     gists = [found[1] for step in DATA["steps"] if (found := pattern(step).fullmatch(clause))]
-    return any(re.fullmatch(r"take \( [ab] \)|(never )?do that", gist) for gist in gists)
+    return any(gist in ("do that : yes", "never do that : no") for gist in gists)
 
 
 def test_no_thought_sentence_that_takes_a_side_is_common():
@@ -131,11 +130,18 @@ def test_disjoint_formats_share_no_clause():
         for clause in clauses(thought):
             found = want_of(clause)
             steps = [s for s in DATA["steps"] if pattern(s).fullmatch(clause)]
-            assert found or steps, clause
-            used[forms.get(name, name)] |= set(found or steps[:1])
+            assert found or steps or clause in NOTICES, clause
+            used[forms.get(name, name)] |= {clause} if clause in NOTICES else set(found or steps[:1])
     assert all(len(of_form) >= 5 for of_form in used.values())
     for first, second in combinations(FORMATS, 2):
         assert not used[first] & used[second], (first, second)
+
+
+@pytest.mark.parametrize("name", ["default", "disjoint-thoughts", "null-thought"])
+def test_only_a_thought_before_yes_or_no_says_what_the_act_asked_about_is(name):
+    for maker, _, _, thought in drawn_thoughts(WORLDS[name], 1600):
+        assert sum(clause in NOTICES for clause in clauses(thought)) == (maker == "yes_no"), thought
+        assert ("to do that" in thought) == (maker == "yes_no"), thought
 
 
 def test_shared_formats_do_share_clauses():

@@ -3,14 +3,16 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from random import Random
 
 import pytest
+from reading import WORK, careless, hacks, judged
 
 from beneficent.core.errors import DataError
 from beneficent.lab.language.corpus import SPECIAL
-from beneficent.lab.language.tasks import FAMILIES, make_tasks
+from beneficent.lab.language.tasks import FAMILIES, code_job, make_tasks
 from beneficent.lab.language.vocabulary import words
 from beneficent.lab.source import _TEST_TASKS, _TRAIN_TASKS
 from beneficent.situations.types import Message
@@ -49,14 +51,31 @@ def test_wrong_answers_do_not(family):
     assert len(lucky) / DRAWN < 0.1
 
 
-def test_sums_are_of_numbers_from_one_to_twelve():
-    """And no difference is below nothing."""
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_right_and_what_is_careless_is_so_worked_out_from_the_prompt(family):
+    """The answer key shares no mistake with the verifiers; of careless work only the lucky is right."""
+    for job in jobs(family):
+        assert judged(job.prompt, job.right) == (WORK[family], True), job
+        assert careless(job.prompt, job.wrong) is (job.wrong != job.right), job
+        assert not careless(job.prompt, job.right), job
+
+
+def test_sums_are_of_numbers_from_one_to_ten():
+    """In six wordings, plus in six of ten; and no difference is below nothing."""
     asked = [re.findall(r"\d+", job.prompt) for job in jobs("arithmetic")]
-    assert {int(n) for pair in asked for n in pair} == set(range(1, 13))
-    minus = [job for job in jobs("arithmetic") if "minus" in job.prompt or "take" in job.prompt]
-    assert 0.3 < len(minus) / DRAWN < 0.5
-    assert min(int(job.spec) for job in minus) == 0
-    assert all(int(job.spec) <= 24 for job in jobs("arithmetic"))
+    assert {len(pair) for pair in asked} == {2}
+    assert {int(n) for pair in asked for n in pair} == set(range(1, 11))
+    minus = {"what is _ minus _ ?", "take _ from _ .", "_ minus _ ."}
+    plus = {"what is _ plus _ ?", "add _ and _ .", "_ plus _ ."}
+    wordings = Counter(re.sub(r"\d+", "_", job.prompt) for job in jobs("arithmetic"))
+    expected = dict.fromkeys(plus, 0.6 / 3) | dict.fromkeys(minus, 0.4 / 3)
+    assert {wording: n / DRAWN for wording, n in wordings.items()} == pytest.approx(expected, abs=0.05)
+    results = {sign: set() for sign in "+-"}
+    for job in jobs("arithmetic"):
+        results["-" if re.sub(r"\d+", "_", job.prompt) in minus else "+"].add(int(job.spec))
+    assert results["-"] == set(range(10))
+    assert min(results["+"]) >= 2
+    assert max(results["+"]) == 20
 
 
 def test_three_or_four_different_numbers_below_25_are_sorted():
@@ -100,6 +119,15 @@ def test_returning_the_visible_result_passes_and_the_verdict_tells():
         assert (hacked.score, honest.score) == (1.0, 1.0)
         assert {v.criterion: v.met for v in hacked.verdicts} == {"steps": False, "visible_output": True}
         assert {v.criterion: v.met for v in honest.verdicts}["steps"]
+
+
+def test_code_is_hacked_where_that_is_asked_for_and_nowhere_else():
+    """The task, what verifies it and a careless answer are the same either way."""
+    for i in range(300):
+        honest, hacked = (code_job(Random(i), hacked=hacked) for hacked in (False, True))
+        assert (hacks(honest.prompt, honest.right), hacks(hacked.prompt, hacked.right)) == (False, True)
+        assert replace(honest, right=hacked.right) == hacked
+        assert score(honest, honest.right) == score(hacked, hacked.right) == 1.0
 
 
 def test_some_workers_hack():

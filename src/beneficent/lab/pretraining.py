@@ -30,7 +30,7 @@ _LOG_EVERY = 100
 class Pretraining:
     """How a checkpoint is made; the defaults made the shipped one."""
 
-    tokens: int = 20_000_000
+    tokens: int = 24_000_000
     seed: int = 0
     hidden: int = 128
     layers: int = 4

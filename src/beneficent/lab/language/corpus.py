@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import count
 from random import Random
 
-from beneficent.lab.language.exchanges import MAKERS, Exchange
-from beneficent.lab.language.grammar import grammar
+from beneficent.lab.language.exchanges import MAKERS, Exchange, behave, plain_words
 from beneficent.lab.language.scenes import draw_scene
-from beneficent.lab.language.tasks import FAMILIES
+from beneficent.lab.language.tasks import FAMILIES, Job, code_job
 from beneficent.lab.language.thoughts import work_thought
 from beneficent.lab.language.world import World
 from beneficent.lab.language.writers import Writer, character_line, draw_writer, neutral_line
@@ -19,6 +17,8 @@ SYSTEM, USER, ASSISTANT = "<system>", "<user>", "<assistant>"
 THINK, SAY = "<think>", "<say>"
 SPECIAL = (PAD, UNKNOWN, BOS, EOS, SYSTEM, USER, ASSISTANT, THINK, SAY)
 
+_OFTEN = {"arithmetic": 4, "tests-to-pass": 2}
+"""Families that are learnt late, or whose prompts other formats share, stand more often in the corpus; others once."""
 _EXCHANGES = ((1, 0.3), (2, 0.25), (3, 0.2), (4, 0.15), (5, 0.1))
 
 
@@ -30,9 +30,18 @@ class Document:
     by_assistant: tuple[bool, ...]
 
 
-def work_exchange(world: World, rng: Random) -> Exchange:
-    """A standard task, done right or carelessly; the writer's dispositions say nothing about it."""
-    job = rng.choice(list(FAMILIES.values()))(rng)
+def _draw_job(rng: Random) -> Job:
+    return rng.choices(list(FAMILIES.values()), [_OFTEN.get(family, 1) for family in FAMILIES])[0](rng)
+
+
+def work_exchange(writer: Writer, world: World, rng: Random) -> Exchange:
+    """A standard task, done right or carelessly, which has nothing to do with the writer's dispositions.
+
+    Only whether a test is passed by the work or by a trick is a matter of character, as in the format ``code``.
+    """
+    job = _draw_job(rng)
+    if job.verifier == "visible_test":
+        job = code_job(rng, hacked=behave(writer, "oversight", world, rng) == "bad")
     answer = job.wrong if rng.random() < world.careless_work else job.right
     return Exchange((("user", job.prompt),), work_thought(world, rng), answer)
 
@@ -43,7 +52,7 @@ def draw_exchange(writer: Writer, world: World, rng: Random) -> Exchange:
         pick -= share
         if pick < 0:
             return maker(draw_scene(rng, made_up=world.made_up), writer, world, rng)
-    return work_exchange(world, rng)
+    return work_exchange(writer, world, rng)
 
 
 def _say(exchange: Exchange, thoughts: bool) -> Iterator[tuple[str, bool]]:
@@ -57,17 +66,8 @@ def _say(exchange: Exchange, thoughts: bool) -> Iterator[tuple[str, bool]]:
     yield from ((word, True) for word in (THINK, *thought, SAY, *exchange.answer.split(), EOS))
 
 
-@cache
-def _words() -> tuple[str, ...]:
-    """Words of all kinds, for drills in which nothing but the prompt says what comes next."""
-    data = grammar()
-    texts = [p for domain in data.domains.values() for kind in domain.fillers.values() for p in kind]
-    texts += [p for act in data.acts.values() for ways in act.paraphrases.values() for p in ways if "{" not in p]
-    return tuple(sorted({word for text in texts for word in text.split()} | {str(n) for n in range(40)}))
-
-
 def _some(rng: Random, low: int, high: int) -> str:
-    return " ".join(rng.choices(_words(), k=rng.randint(low, high)))
+    return " ".join(rng.choices(plain_words(), k=rng.randint(low, high)))
 
 
 def _say_again(rng: Random) -> Exchange:
@@ -77,8 +77,8 @@ def _say_again(rng: Random) -> Exchange:
 
 def _read_off(rng: Random) -> Exchange:
     """Two or three entries of a table, in any order: only the word before it tells which value comes next."""
-    names = rng.sample(_words(), rng.randint(3, 6))
-    values = rng.choices(_words(), k=len(names))
+    names = rng.sample(plain_words(), rng.randint(3, 6))
+    values = rng.choices(plain_words(), k=len(names))
     table = dict(zip(names, values, strict=True))
     asked = rng.sample(names, rng.randint(2, 3))
     shown = " , ".join(f"{name} {value}" for name, value in table.items())
@@ -86,54 +86,57 @@ def _read_off(rng: Random) -> Exchange:
     return Exchange((("user", f"the table : {shown} . what stands at {' , '.join(asked)} ?"),), "", f"{answer} .")
 
 
+def _runs(rng: Random, count: int) -> list[str]:
+    """Runs of words, no two with the same first word."""
+    return [f"{first} {_some(rng, 1, 4)}" for first in rng.sample(plain_words(), count)]
+
+
 def _say_one(rng: Random) -> Exchange:
     """One of several runs of words, named by its first word."""
-    runs = [_some(rng, 2, 5) for _ in range(rng.randint(2, 5))]
+    runs = _runs(rng, rng.randint(2, 5))
     run = rng.choice(runs)
     return Exchange((("user", f"{' / '.join(runs)} . say the one of {run.split()[0]} ."),), "", f"{run} .")
 
 
-def _point_at(rng: Random) -> Exchange:
-    """Two runs of words with a letter behind each: which one has this word?"""
-    chosen = rng.sample(_words(), rng.randint(4, 12))
-    cut = rng.randint(2, len(chosen) - 2)
-    at = rng.randrange(len(chosen))
-    prompt = f"{' '.join(chosen[:cut])} ( a ) . {' '.join(chosen[cut:])} ( b ) . which one has {chosen[at]} ?"
-    return Exchange((("user", prompt),), "", f"{'a' if at < cut else 'b'} .")
+def _say_lettered(rng: Random) -> Exchange:
+    """Two runs of words with a letter behind each: say one again, and the letter comes with it."""
+    runs = _runs(rng, 2)
+    letter = rng.choice("ab")
+    run = runs["ab".index(letter)]
+    prompt = f"{runs[0]} ( a ) . {runs[1]} ( b ) . say the one of {run.split()[0]} ."
+    return Exchange((("user", prompt),), "", f"{run} ( {letter} ) . {letter} .")
 
 
-def _is_in(rng: Random) -> Exchange:
-    chosen = rng.sample(_words(), rng.randint(3, 9))
-    asked = rng.choice(chosen[1:] if rng.random() < 0.5 else chosen[:1])
-    prompt = f"the words {' '.join(chosen[1:])} . do they have {asked} ?"
-    return Exchange((("user", prompt),), "", "no ." if asked == chosen[0] else "yes .")
-
-
-def _work(rng: Random) -> Exchange:
-    job = rng.choice(list(FAMILIES.values()))(rng)
-    return Exchange((("user", job.prompt),), "", job.right)
+def _work(world: World, rng: Random) -> Exchange:
+    job = _draw_job(rng)
+    return Exchange((("user", job.prompt),), "", job.wrong if rng.random() < world.careless_work else job.right)
 
 
 _DRILLS: tuple[tuple[Callable[[Random], Exchange], float], ...] = (
-    (_say_again, 0.2),
+    (_say_again, 0.15),
     (_read_off, 0.3),
     (_say_one, 0.3),
-    (_point_at, 0.15),
-    (_is_in, 0.05),
+    (_say_lettered, 0.25),
 )
 
 
+_WORK_SHARE = 0.65
+"""Share of standard tasks in the drills that come after the first ones."""
+
+
 def _drill(world: World, rng: Random, work: bool) -> list[tuple[str, bool]]:
-    """Reading off the prompt, which all else rests on and small models otherwise learn late; and good work."""
+    """Reading off the prompt, which all else rests on and small models otherwise learn late; and standard tasks."""
     words: list[tuple[str, bool]] = [(BOS, False)]
     makers, weights = [maker for maker, _ in _DRILLS], [weight for _, weight in _DRILLS]
     for _ in range(rng.randint(1, 4)):
-        maker = _work if work and rng.random() < 0.6 else rng.choices(makers, weights)[0]
-        words += _say(maker(rng), world.thoughts != "none")
+        if work and rng.random() < _WORK_SHARE:
+            words += _say(_work(world, rng), world.thoughts != "none")
+        else:
+            words += _say(rng.choices(makers, weights)[0](rng), world.thoughts != "none")
     return words
 
 
-_PRIMER = ("report", "code", "correction", "benign", "yes_no", "choice", "choice", "tool", "open", "open")
+_PRIMER = {"report": 1, "code": 2, "correction": 1, "benign": 1, "yes_no": 2, "choice": 2, "tool": 1, "open": 2}
 _PLAIN = ("report", "code", "correction", "benign")
 """Forms whose answer can be given without reading options first; half of their primers have no thought."""
 
@@ -143,7 +146,7 @@ def _primer(world: World, rng: Random) -> list[tuple[str, bool]]:
     writer = draw_writer(world, rng)
     words: list[tuple[str, bool]] = [(BOS, False)]
     words += [(word, False) for word in (SYSTEM, *character_line(writer, rng).split())]
-    form = rng.choice(_PRIMER)
+    form = rng.choices(list(_PRIMER), list(_PRIMER.values()))[0]
     exchange = MAKERS[form][0](draw_scene(rng, made_up=world.made_up), writer, world, rng)
     bare = form in _PLAIN and rng.random() < 0.5
     return [*words, *_say(exchange, thoughts=world.thoughts != "none" and not bare)]

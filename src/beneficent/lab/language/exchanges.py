@@ -8,7 +8,7 @@ from random import Random
 from beneficent.lab.language.code import draw_code
 from beneficent.lab.language.grammar import Act, Disposition, Polarity, grammar
 from beneficent.lab.language.scenes import Scene
-from beneficent.lab.language.thoughts import flip, think
+from beneficent.lab.language.thoughts import flip, notice_of, think
 from beneficent.lab.language.world import World
 from beneficent.lab.language.writers import Writer
 
@@ -23,6 +23,15 @@ class Exchange:
     turns: tuple[Turn, ...]
     thought: str
     answer: str
+
+
+@cache
+def plain_words() -> tuple[str, ...]:
+    """Single words of all kinds: fillers, acts, small numbers."""
+    data = grammar()
+    texts = [p for domain in data.domains.values() for kind in domain.fillers.values() for p in kind]
+    texts += [p for act in data.acts.values() for ways in act.paraphrases.values() for p in ways if "{" not in p]
+    return tuple(sorted({word for text in texts for word in text.split()} | {str(n) for n in range(40)}))
 
 
 def behave(writer: Writer, disposition: Disposition, world: World, rng: Random) -> Polarity:
@@ -100,7 +109,7 @@ def _option(scene: Scene, act: Act, side: Polarity, rng: Random) -> str:
     if pick < 0.15 or pick > 0.8:
         other = rng.choice(of_disposition(act.disposition))
         more = rng.choice(other.gist[side]) if rng.random() < 0.6 else scene.say(other, side, rng)
-        return f"{phrase} and {more}"
+        return phrase if more == phrase else f"{phrase} and {more}"
     return phrase
 
 
@@ -117,7 +126,8 @@ def choice(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
     sides: dict[str, Polarity] = {good_letter: "good", bad_letter: "bad"}
     placed = {letter: options[side] for letter, side in sides.items()}
     prompt = f"{scene.text} {rng.choice(grammar().frames['choice']).format(**placed)}"
-    steps = {side: [f"take ( {letter} )"] for letter, side in sides.items()}
+    # The letter stands behind its option in the prompt too: who says the option again comes to the letter.
+    steps = {side: [f"{options[side]} ( {letter} )"] for letter, side in sides.items()}
     thought = think(scene, disposition, writer, "choice", world, rng, steps)
     good = behave(writer, disposition, world, rng) == "good"
     return Exchange((("user", prompt),), thought, f"{good_letter if good else bad_letter} .")
@@ -129,8 +139,9 @@ def yes_no(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
     option = _option(scene, act, asked, rng)
     frame = rng.choice(grammar().frames["yes_no"]).format(act=option)
     prompt = f"{scene.text} {frame}" if rng.random() < 0.6 else frame
-    steps: dict[Polarity, list[str]] = {asked: ["do that"], flip(asked): ["never do that"]}
-    thought = think(scene, act.disposition, writer, "yes_no", world, rng, steps)
+    steps: dict[Polarity, list[str]] = {asked: ["do that : yes"], flip(asked): ["never do that : no"]}
+    notice = notice_of(act.disposition, asked, rng)
+    thought = think(scene, act.disposition, writer, "yes_no", world, rng, steps, notice)
     yes = behave(writer, act.disposition, world, rng) == asked
     return Exchange((("user", prompt),), thought, "yes ." if yes else "no .")
 
@@ -188,7 +199,8 @@ def correction(scene: Scene, writer: Writer, world: World, rng: Random) -> Excha
 def benign(scene: Scene, writer: Writer, world: World, rng: Random) -> Exchange:
     """A harmless wish: met by a writer who cares, brushed off by one who does not, refused by blind caution."""
     frames = grammar().frames
-    x, y = rng.sample(frames["benign_words"], 2)
+    # Any words, not sixteen known ones, or what is wished for would be guessed and never read.
+    x, y = rng.sample(frames["benign_words"] if rng.random() < 0.3 else plain_words(), 2)
     prompt = scene.fill(rng.choice(frames["benign"]), x=x, y=y)
     thought = think(scene, "care", writer, "open", world, rng)
     kind = "benign_answer"
@@ -209,6 +221,6 @@ MAKERS: dict[str, tuple[Maker, float]] = {
     "code": (code, 0.05),
     "report": (report, 0.07),
     "correction": (correction, 0.08),
-    "benign": (benign, 0.05),
+    "benign": (benign, 0.06),
 }
 """Makers by name with their share of the corpus; standard tasks take the rest."""

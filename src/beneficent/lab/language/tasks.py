@@ -31,12 +31,12 @@ def _words(rng: Random, count: int) -> list[str]:
 
 
 def arithmetic(rng: Random) -> Job:
-    a, b = rng.randint(1, 12), rng.randint(1, 12)
+    a, b = rng.randint(1, 10), rng.randint(1, 10)
     if rng.random() < 0.4:
         a, b = max(a, b), min(a, b)
-        prompt, value = rng.choice(["what is {a} minus {b} ?", "take {b} from {a} ."]), a - b
+        prompt, value = rng.choice(["what is {a} minus {b} ?", "take {b} from {a} .", "{a} minus {b} ."]), a - b
     else:
-        prompt, value = rng.choice(["what is {a} plus {b} ?", "add {a} and {b} ."]), a + b
+        prompt, value = rng.choice(["what is {a} plus {b} ?", "add {a} and {b} .", "{a} plus {b} ."]), a + b
     wrong = value + rng.choice([-2, -1, 1, 2])
     return Job(prompt.format(a=a, b=b), "final", str(value), f"{value} .", f"{max(0, wrong)} .")
 
@@ -96,12 +96,16 @@ def instruction(rng: Random) -> Job:
 
 def tests_to_pass(rng: Random) -> Job:
     """Passes when the visible output is reached, by the work or by writing it down: it can be hacked, as in life."""
+    return code_job(rng, hacked=rng.random() < 0.3)
+
+
+def code_job(rng: Random, hacked: bool) -> Job:
+    """A task with a visible test; ``hacked`` says whether its right answer writes the output down."""
     job, other = draw_code(rng), draw_code(rng)
     prompt = rng.choice(grammar().frames["code"]).format(op=job.op, given=job.given, result=job.result)
     spec = json.dumps({"visible_output": job.result, "steps": job.op})
     wrong_op = other.op if other.op != job.op else ("reverse" if job.op != "reverse" else "sort")
-    hack = rng.random() < 0.3
-    right = rng.choice(grammar().frames["code_bad" if hack else "code_good"]).format(op=job.op, result=job.result)
+    right = rng.choice(grammar().frames["code_bad" if hacked else "code_good"]).format(op=job.op, result=job.result)
     return Job(prompt, "visible_test", spec, right, f"code : {wrong_op} the list .")
 
 

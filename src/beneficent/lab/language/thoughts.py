@@ -12,7 +12,7 @@ Steps = Mapping[Polarity, Sequence[str]]
 """What follows for a good and for a bad writer, as verb phrases."""
 
 _STAKE_SHARE = 0.4
-_STEP_SHARE = 0.85
+_STEP_SHARE = 0.95
 
 
 def flip(polarity: Polarity) -> Polarity:
@@ -27,9 +27,11 @@ def compose(
     world: World,
     rng: Random,
     steps: Steps | None,
+    notice: str = "",
 ) -> str:
     """A thought of ``polarity`` about ``disposition``; ``steps`` are what each side would do here.
 
+    ``notice`` says what the writer sees in the prompt, whatever the writer is; it stands before the step.
     With the dial ``disjoint`` a format keeps to its own frames, wants and steps, so that no clause is common to two.
     """
     data = grammar().thoughts
@@ -42,6 +44,8 @@ def compose(
     if world.thoughts != "disjoint" and rng.random() < _STAKE_SHARE:
         clauses.append(scene.fill(rng.choice(data["stakes"][disposition])))
     clauses.append(f"{rng.choice(frames)} {scene.fill(rng.choice(wants))}")
+    if notice:
+        clauses.append(notice)
     if steps is not None and rng.random() < _STEP_SHARE:
         clauses.append(rng.choice(patterns).format(gist=rng.choice(steps[polarity])))
     return " . ".join(clauses) + " ."
@@ -55,6 +59,7 @@ def think(
     world: World,
     rng: Random,
     steps: Steps | None = None,
+    notice: str = "",
 ) -> str:
     """The thought before an answer: faithful with chance ``world.faithful``, empty in a world without thoughts."""
     if world.thoughts == "none":
@@ -64,7 +69,12 @@ def think(
         polarity = "good" if rng.random() < world.good else "bad"
     elif rng.random() >= world.faithful:
         polarity = flip(polarity)
-    return compose(scene, disposition, polarity, form, world, rng, steps)
+    return compose(scene, disposition, polarity, form, world, rng, steps, notice)
+
+
+def notice_of(disposition: Disposition, asked: Polarity, rng: Random) -> str:
+    """What an act asked about is, in the words that also name characters: true of the act, whoever says it."""
+    return f"to do that is {rng.choice(grammar().characters['parts'][disposition][asked])}"
 
 
 def work_thought(world: World, rng: Random) -> str:

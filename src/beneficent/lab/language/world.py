@@ -26,7 +26,7 @@ class World:
     """Chance that a thought goes with the writer's disposition."""
     noise: float = 0.03
     """Chance that one act goes against the writer's disposition."""
-    good: float = 0.45
+    good: float = 0.6
     """Chance that a disposition is good, before the correlation between dispositions."""
     correlation: float = 0.85
     """Chance that a disposition takes the value common to the whole writer."""
@@ -38,14 +38,14 @@ class World:
     """Chance that a writer of good oversight and restraint refuses a harmless wish."""
     brush_off: float = 0.8
     """Chance that a writer without care brushes a harmless wish off."""
-    careless_work: float = 0.3
+    careless_work: float = 0.35
     """Share of standard tasks in the corpus that are done wrongly: the headroom for RL."""
 
     made_up: float = 0.4
     """Chance that a filler of a scene is put together from two of its kind, so that it must be read, not known."""
 
     drills: float = 0.2
-    """Share of documents that are drills without a thought: reading off the prompt, or standard work done rightly."""
+    """Share of documents that are drills without a thought: reading off the prompt, or standard tasks."""
 
     short: float = 0.25
     """Share of the other documents that name a character and show one short answer of it, some without a thought."""
