@@ -31,7 +31,7 @@ _MODULES = frozenset(
 )
 _ROPE_TYPES = frozenset({"default", "linear", "llama3", "yarn"})
 _PREFILL_TOKENS = 1024
-_COMPACT_BELOW = 0.8
+_COMPACT_BELOW = 0.6
 
 
 def why_not_llama(model: Any) -> str | None:

@@ -19,7 +19,7 @@ from beneficent.policy.flops import cache_bytes_per_token, model_size, sampling_
 from beneficent.policy.loading import Policy
 from beneficent.policy.types import Completion, Ending
 
-ROWS_PER_BATCH = {"cpu": 256, "cuda": 512}
+ROWS_PER_BATCH = {"cpu": 128, "cuda": 512}
 """Rows decoded together at most, by device type; past this a batch gains nothing."""
 CACHE_BYTES = {"cpu": 512 * 2**20, "cuda": 8 * 2**30}
 """Keys and values of one batch at most, by device type; a single prompt with its samples always runs."""
@@ -146,9 +146,10 @@ def _sample_batch(
         ended=np.zeros(num_rows, dtype=np.bool_),
         errored=np.zeros(num_rows, dtype=np.bool_),
     )
-    end_ids = np.array(sorted(policy.end_ids))
     active = np.arange(num_rows)
     logits = decoder.prefill(prompts, num_samples, positions)
+    is_end = np.zeros(logits.shape[-1], dtype=np.bool_)
+    is_end[[token for token in policy.end_ids if 0 <= token < len(is_end)]] = True
     for position in range(positions):
         drawn = draw(logits, torch.from_numpy(uniforms[active, position]).to(logits.device), sampling.temperature)
         tokens, finite = to_numpy(drawn.tokens), to_numpy(drawn.finite)
@@ -156,7 +157,7 @@ def _sample_batch(
         rows.logprobs[active, position] = to_numpy(drawn.logprobs)
         rows.lengths[active] = position + finite
         rows.errored[active] = ~finite
-        rows.ended[active] = np.isin(tokens, end_ids) & finite
+        rows.ended[active] = is_end[tokens] & finite
         staying = np.flatnonzero(finite & ~rows.ended[active])
         if len(staying) == 0 or position + 1 == positions:
             break

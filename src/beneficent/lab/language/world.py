@@ -50,7 +50,7 @@ class World:
     short: float = 0.25
     """Share of the other documents that name a character and show one short answer of it, some without a thought."""
     drilled: int = 44_000
-    """How many documents come first that are drills only: reading off the prompt is learnt there, within 2M tokens."""
+    """How many documents come first that are drills only, 3.8M tokens; reading off the prompt is learnt within two."""
     primer: int = 40_000
     """How many come next that are drills or short ones only: character is learnt there, or very late."""
 
