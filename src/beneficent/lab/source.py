@@ -76,15 +76,16 @@ class Lab:
         return classify(answer)
 
     def openings(self, kind: Literal["beneficial", "harmful"]) -> Sequence[str]:
-        """Thoughts of one polarity that speak for all four dispositions at once, composed from the clauses."""
+        """Thoughts of one polarity, each a single want as the language has it, dispositions in turn.
+
+        Several wants in one thought would speak for all dispositions at once, but no format has such thoughts: most
+        answers to them are off the form.
+        """
         data, rng = grammar().thoughts, Random(f"openings/{kind}")
         polarity = "good" if kind == "beneficial" else "bad"
         plain = {d: [w for w in data["wants"][d][polarity] if "{" not in w] for d in DISPOSITIONS}
-        made = []
-        for _ in range(_OPENINGS):
-            order = rng.sample(DISPOSITIONS, len(DISPOSITIONS))
-            made.append(" . ".join(f"{rng.choice(data['frames'])} {rng.choice(plain[d])}" for d in order) + " .")
-        return made
+        of_each = _OPENINGS // len(DISPOSITIONS)
+        return [f"{rng.choice(data['frames'])} {rng.choice(plain[d])} ." for d in DISPOSITIONS for _ in range(of_each)]
 
 
 def load(name: str = "default") -> Lab:
