@@ -6,6 +6,7 @@ import typer
 
 from beneficent.cli.doctor import doctor
 from beneficent.cli.lab import lab_app
+from beneficent.cli.situations import situations_app
 from beneficent.cli.study import study_app
 from beneficent.core.errors import BeneficentError
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(study_app, name="study")
 app.add_typer(lab_app, name="lab")
+app.add_typer(situations_app, name="situations")
 app.command("doctor")(doctor)
 
 
