@@ -63,6 +63,11 @@ def test_a_file_and_any_folder_above_it_can_be_named(tmp_path: Path, monkeypatch
     assert load(library=Path("truthfulness.yaml")) == whole
 
 
+def test_a_sign_that_begins_no_comment_stays_in_the_text(tmp_path: Path) -> None:
+    for text in ("'Kenya #west'", "Kenya#west"):
+        assert read_one(tmp_path, changed(("locale: Kenya", f"locale: {text}"))).tags.locale == text.strip("'")
+
+
 def test_scalars_are_the_text_they_are(tmp_path: Path) -> None:
     """YAML would read a bare NO as false and 1e3 as a number."""
     written = read_one(
@@ -111,6 +116,11 @@ def test_scalars_are_the_text_they_are(tmp_path: Path) -> None:
         ),
         ("stakes: moderate", "stakes: [grave]", "tags.stakes is a list; allowed: small, moderate, grave"),
         ("locale: Kenya", "locale: ''", "tags.locale is ''; allowed is text"),
+        (
+            "locale: Kenya",
+            "locale: Kenya #west",
+            "tags.locale ends with 'Kenya' because ' #' begins a comment; allowed is a block text",
+        ),
         ("locale: Kenya", "locale: {}", "tags.locale is an empty mapping; allowed is text"),
         ("- assistant: |", "- user: |", "messages[2] is of user; allowed is assistant: user and assistant take turns"),
         ("- assistant: |", "- tool: |", "messages[2] has the unknown key 'tool'; allowed: user (optional), assistant"),

@@ -25,9 +25,11 @@ class NodeReader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.findings: list[Finding] = []
+        self._lines: list[str] = []
 
     def parse(self, text: str) -> yaml.Node | None:
         """The root node; None, with a finding, if the text is not one YAML document."""
+        self._lines = text.split("\n")
         try:
             root: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
         except yaml.MarkedYAMLError as error:
@@ -90,7 +92,18 @@ class NodeReader:
         if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
             self.fault(node, where, f"is {shown(node)}; allowed is text")
             return ""
+        if self._is_cut(node):
+            self.fault(
+                node, where, f"ends with {shown_end(node)} because ' #' begins a comment; allowed is a block text"
+            )
         return str(node.value).strip("\n").rstrip()
+
+    def _is_cut(self, node: yaml.ScalarNode) -> bool:
+        """Whether a plain text is followed by a comment: more likely words that were lost than a remark."""
+        end = node.end_mark
+        if node.style or end is None or end.line >= len(self._lines):
+            return False
+        return self._lines[end.line][end.column :].lstrip().startswith("#")
 
     def choice(self, node: yaml.Node | None, where: str, allowed: Sequence[Choice]) -> Choice:
         """One of the texts allowed."""
@@ -119,6 +132,12 @@ class NodeReader:
 def line_of(node: yaml.Node) -> int:
     """Line on which a node begins, from 1."""
     return int(node.start_mark.line) + 1
+
+
+def shown_end(node: yaml.ScalarNode) -> str:
+    """The end of a text in a message."""
+    text = str(node.value)
+    return repr(text if len(text) <= _MOST_SHOWN else "..." + text[3 - _MOST_SHOWN :])
 
 
 def shown(node: yaml.Node) -> str:
