@@ -9,13 +9,14 @@ much memory they read:
   change, since queries and keys are permuted alike), and the 1/sqrt(d) of the scores is in the query weights;
 * prompts run unpadded through the linear layers, and their last layer computes keys and values only, but at the last
   position of each;
-* finished rows leave the linear layers at once and the caches when enough of them have gone.
+* finished rows leave the linear layers at once and the caches when enough of them have gone;
+* caches have no gaps: a batched product over part of a tensor first copies it, so they grow by blocks of positions, and
+  what a block does not hold yet is masked.
 
 Shape letters: A active rows, G prompts, S samples held per prompt, N = G * Hkv * S, Hkv key-value heads, R query heads
-per key-value head, D head size, P longest prompt, T sampled positions, H hidden size.
+per key-value head, D head size, P longest prompt, T sampled positions there is room for, H hidden size.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ _MODULES = frozenset(
 _ROPE_TYPES = frozenset({"default", "linear", "llama3", "yarn"})
 _PREFILL_TOKENS = 1024
 _COMPACT_BELOW = 0.6
+_BLOCK = 24
 
 
 def why_not_llama(model: Any) -> str | None:
@@ -107,7 +109,6 @@ class LlamaDecoder:
         self._norm = model.model.norm.weight.detach()
         self._frequencies = model.model.rotary_emb.inv_freq.float()
         self._rope_scale: float = model.model.rotary_emb.attention_scaling
-        self._arena: list[torch.Tensor] = []
         with torch.no_grad():
             self._layers = [join_layer(layer, self._kv_heads, self._head_dim) for layer in model.model.layers]
 
@@ -122,7 +123,7 @@ class LlamaDecoder:
         positions = torch.arange(self._prompt_width + max_new_tokens, device=device).float()
         angles = torch.outer(positions, self._frequencies)
         self._turns = torch.polar(torch.full_like(angles, self._rope_scale), angles)
-        self._allocate(max_new_tokens - 1)
+        self._allocate()
         self._set_mask()
         self._place(np.arange(len(prompts) * num_samples))
         logits = torch.cat([self._prefill_some(prompts, part) for part in _chunks(lengths)])
@@ -132,6 +133,7 @@ class LlamaDecoder:
         """See ``policy.decoder.Decoder.step``."""
         hidden = F.embedding(tokens, self._embedding)
         turns = self._turns.index_select(0, self._lengths + self._num_steps)[:, None, None, None]
+        self._open_column()
         for index, layer in enumerate(self._layers):
             qkv = F.linear(self._rms(hidden, layer.norm_1), layer.qkv, layer.qkv_bias)
             qkv = qkv.view(-1, (self._repeat + 2) * self._head_dim)
@@ -165,28 +167,49 @@ class LlamaDecoder:
         place = np.arange(len(slots)) - np.repeat(first, counts)
         self._place(np.repeat(np.arange(len(groups)), counts) * widest + place)
 
-    def _allocate(self, num_steps: int) -> None:
+    def _allocate(self) -> None:
         """Caches: per layer own (2, N, T or P + T, D) and, with several samples, shared (2, G * Hkv, P, D)."""
         groups, width = self._num_groups * self._kv_heads, self._prompt_width
         like = {"dtype": self._embedding.dtype, "device": self._embedding.device}
-        own = (2, groups * self._num_slots, num_steps + (0 if self._shares else width), self._head_dim)
-        size = math.prod(own)
-        # Touching fresh memory costs as much as a layer, so batches of one call take over each other's.
-        if not self._arena or self._arena[0].numel() < size:
-            self._arena = [torch.empty(size, **like) for _ in self._layers]
-        self._own = [memory[:size].view(own) for memory in self._arena]
+        self._first = 0 if self._shares else width
+        shape = (2, groups * self._num_slots, self._first + _BLOCK, self._head_dim)
+        self._own = [torch.empty(shape, **like) for _ in self._layers]
+        for own in self._own:
+            own[:, :, self._first :].zero_()
         self._shared = [torch.empty((2, groups, width, self._head_dim), **like) for _ in self._layers if self._shares]
 
     def _set_mask(self) -> None:
-        """(G * Hkv, 1, P) or, without sharing, (N, 1, P + T): -inf at places between a prompt's end and P."""
-        self._mask: torch.Tensor | None = None
-        if int(self._lengths.min()) < self._prompt_width:
-            places = torch.arange(self._prompt_width if self._shares else self._own[0].shape[2])
-            empty = (places.to(self._lengths.device) >= self._lengths[:, None]) & (
-                places.to(self._lengths.device) < self._prompt_width
-            )
-            mask = torch.zeros(empty.shape, dtype=self._embedding.dtype, device=empty.device)
-            self._mask = mask.masked_fill_(empty, float("-inf")).repeat_interleave(self._kv_heads, dim=0)[:, None]
+        """-inf at places between a prompt's end and P, and at positions not sampled yet.
+
+        Without sharing one mask (N, 1, P + T); with it ``_mask`` (G * Hkv, 1, P), or None where no prompt is shorter
+        than P, and ``_own_mask`` (1, 1, T).
+        """
+        device, num_columns = self._lengths.device, self._own[0].shape[2]
+        columns = torch.arange(num_columns, device=device)
+        unsampled = columns >= self._first + self._num_steps
+        if self._shares:
+            self._own_mask = self._minus_infinity(unsampled[None, None])
+            padding = torch.arange(self._prompt_width, device=device) >= self._lengths[:, None]
+            self._mask = self._minus_infinity(padding) if bool(padding.any()) else None
+        else:
+            padding = (columns >= self._lengths[:, None]) & (columns < self._prompt_width)
+            self._mask = self._minus_infinity(padding | unsampled)
+        if self._mask is not None:
+            self._mask = self._mask.repeat_interleave(self._kv_heads, dim=0)[:, None]
+
+    def _minus_infinity(self, where: torch.Tensor) -> torch.Tensor:
+        zeros = torch.zeros(where.shape, dtype=self._embedding.dtype, device=where.device)
+        return zeros.masked_fill_(where, float("-inf"))
+
+    def _open_column(self) -> None:
+        """Make room for one more position, and let it be seen."""
+        column = self._first + self._num_steps
+        if column == self._own[0].shape[2]:
+            self._own = [_longer(own) for own in self._own]
+            self._set_mask()
+        mask = self._own_mask if self._shares else self._mask
+        assert mask is not None
+        mask[:, :, column] = 0.0
 
     def _place(self, slots: NDArray[np.int64]) -> None:
         """Say in which slot (g * S + s) each active row lives, and how to go from rows to slots and back."""
@@ -225,23 +248,21 @@ class LlamaDecoder:
         )
         rotate(qkv.view(groups, heads, slots, repeat + 2, dim)[:, :, :, : repeat + 1], turns)
         qkv = qkv.view(-1, repeat + 2, dim)
-        prefix = self._prompt_width
-        end = self._num_steps + 1 + (0 if self._shares else prefix)
-        own = self._own[index][:, :, :end]
-        own[:, :, -1].copy_(qkv[:, repeat:].transpose(0, 1))
+        own = self._own[index]
+        own[:, :, self._first + self._num_steps].copy_(qkv[:, repeat:].transpose(0, 1))
         query, keys = qkv[:, :repeat], own[0].transpose(1, 2)
         if not self._shares:
-            mask = self._mask
-            scores = torch.bmm(query, keys) if mask is None else torch.baddbmm(mask[:, :, :end], query, keys)
-            return torch.bmm(torch.softmax(scores, dim=-1), own[1])
-        shared = self._shared[index]
+            assert self._mask is not None
+            return torch.bmm(torch.baddbmm(self._mask, query, keys).softmax(dim=-1), own[1])
+        prefix, shared = self._prompt_width, self._shared[index]
         by_prompt = query.reshape(groups * heads, slots * repeat, dim)
         past = shared[0].transpose(1, 2)
         scores = torch.bmm(by_prompt, past) if self._mask is None else torch.baddbmm(self._mask, by_prompt, past)
         # One softmax over both parts; a product written into part of a tensor would leave the fast path of bmm.
-        weights = torch.cat([scores.view(-1, repeat, prefix), torch.bmm(query, keys)], dim=-1).softmax(dim=-1)
+        recent = torch.baddbmm(self._own_mask, query, keys)
+        weights = torch.cat([scores.view(-1, repeat, prefix), recent], dim=-1).softmax(dim=-1)
         mixed = torch.bmm(weights[:, :, prefix:], own[1])
-        by_prompt = weights.view(groups * heads, slots * repeat, prefix + end)[:, :, :prefix]
+        by_prompt = weights.view(groups * heads, slots * repeat, -1)[:, :, :prefix]
         mixed.view(groups * heads, slots * repeat, dim).baddbmm_(by_prompt, shared[1])
         return mixed
 
@@ -319,6 +340,14 @@ class LlamaDecoder:
 
     def _rms(self, hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return F.rms_norm(hidden, (hidden.shape[-1],), weight, self._eps)
+
+
+def _longer(cache: torch.Tensor) -> torch.Tensor:
+    """A copy of ``cache`` (2, N, T, D) with ``_BLOCK`` more positions, zero."""
+    made = cache.new_empty((*cache.shape[:2], cache.shape[2] + _BLOCK, cache.shape[3]))
+    made[:, :, : cache.shape[2]].copy_(cache)
+    made[:, :, cache.shape[2] :].zero_()
+    return made
 
 
 def _chunks(lengths: NDArray[np.int64]) -> list[range]:
