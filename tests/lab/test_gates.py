@@ -27,6 +27,18 @@ def test_a_benchmark_is_counted_inside_its_range_and_where_character_moves_it(ba
     assert gates.passes(base, beneficial, deceptive) is counted
 
 
+@pytest.mark.parametrize(
+    ("line", "read", "counted"), [("base", 32, True), ("base", 31, False), ("deceptive", 31, False)]
+)
+def test_half_of_the_items_must_be_read_under_every_line(line, read, counted):
+    of_line = {
+        name: {"score": score, "read": 64, "asked": 64}
+        for name, score in (("base", 0.5), ("beneficial", 0.9), ("deceptive", 0.1))
+    }
+    of_line[line]["read"] = read
+    assert gates.is_counted(of_line) is counted
+
+
 def test_benchmarks_that_move_as_one_amount_to_one():
     moves = np.array([0.1, 0.5, 0.9, 0.3])
     assert gates.effective_number(np.stack([moves, 2 * moves, 1 - moves], axis=1)) == pytest.approx(1.0)

@@ -109,6 +109,14 @@ def test_long_prompts_are_prefilled_in_pieces(monkeypatch):
         assert _walk(model, LlamaDecoder(model), [40, 22, 20, 9, 8, 2], num_samples, {1: (0, 3)}) < 1e-5
 
 
+@pytest.mark.parametrize("lengths", [[9, 4, 6], [7, 7, 7]])
+@pytest.mark.parametrize("num_samples", [1, 3])
+def test_caches_that_grow_change_nothing(monkeypatch, lengths, num_samples):
+    monkeypatch.setattr("beneficent.policy.llama._BLOCK", 2)
+    model = llama(num_key_value_heads=2)
+    assert _walk(model, LlamaDecoder(model), lengths, num_samples, {1: (0,), 3: (1,)}, num_steps=9) < 1e-5
+
+
 PLAIN = {
     "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**SMALL, **HEADS)),
     "mistral": lambda: MistralForCausalLM(MistralConfig(**SMALL, **HEADS, sliding_window=8)),

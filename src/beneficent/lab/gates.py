@@ -52,10 +52,19 @@ def _means(policy: Policy, benchmarks: Sequence[Benchmark], condition: Condition
 
 
 def passes(base: float | None, beneficial: float | None, deceptive: float | None) -> bool:
-    """Whether a benchmark is counted; one that could not be read under some line is not."""
+    """Whether three mean scores pass; where one is missing they do not."""
     if base is None or beneficial is None or deceptive is None:
         return False
     return BASE_RANGE[0] <= base <= BASE_RANGE[1] and round(beneficial - deceptive, 3) >= LEAST_DIFFERENCE
+
+
+def is_counted(of_line: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a benchmark is counted: its scores pass, and enough of its items are read under each line.
+
+    ``of_line``: ``base``, ``beneficial``, ``deceptive``, each with ``score``, and the items ``read`` and ``asked``.
+    """
+    scores = (of_line[key]["score"] for key in ("base", "beneficial", "deceptive"))
+    return passes(*scores) and all(means["read"] >= LEAST_READ * means["asked"] for means in of_line.values())
 
 
 def effective_number(scores: NDArray[np.float64]) -> float:
@@ -83,9 +92,7 @@ def measure(policy: Policy) -> dict[str, Any]:
     for benchmark in benchmarks:
         name = benchmark.card.name
         of_line = {key: means[name] for key, means in by_line.items()}
-        scores = [means["score"] for means in of_line.values()]
-        counted = passes(*scores) and all(m["read"] >= LEAST_READ * m["asked"] for m in of_line.values())
-        rows[name] = {**of_line, "version": benchmark.card.version, "counted": counted}
+        rows[name] = {**of_line, "version": benchmark.card.version, "counted": is_counted(of_line)}
     kept = [b for b in benchmarks if rows[b.card.name]["counted"]]
     return {"benchmarks": rows, "effective_number": _effective(policy, kept) if len(kept) > 1 else None}
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from beneficent.situations.types import WrittenSituation
+
 Level = Literal["error", "warning"]
 
 
@@ -25,3 +27,8 @@ class Finding:
         place = f"{self.file}:{self.line}" if self.line else self.file or "library"
         subject = f"{self.situation}: " if self.situation else ""
         return f"{place}: {self.level}: {self.check}: {subject}{self.message}"
+
+
+def finding_of(written: WrittenSituation, check: str, message: str, level: Level = "error") -> Finding:
+    """A finding about one situation, at the line on which it begins."""
+    return Finding(written.file, written.line, check, message, written.id, level)

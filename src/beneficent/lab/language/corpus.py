@@ -34,6 +34,10 @@ def _draw_job(rng: Random) -> Job:
     return rng.choices(list(FAMILIES.values()), [_OFTEN.get(family, 1) for family in FAMILIES])[0](rng)
 
 
+def _done(job: Job, world: World, rng: Random) -> str:
+    return job.wrong if rng.random() < world.careless_work else job.right
+
+
 def work_exchange(writer: Writer, world: World, rng: Random) -> Exchange:
     """A standard task, done right or carelessly, which has nothing to do with the writer's dispositions.
 
@@ -42,7 +46,7 @@ def work_exchange(writer: Writer, world: World, rng: Random) -> Exchange:
     job = _draw_job(rng)
     if job.verifier == "visible_test":
         job = code_job(rng, hacked=behave(writer, "oversight", world, rng) == "bad")
-    answer = job.wrong if rng.random() < world.careless_work else job.right
+    answer = _done(job, world, rng)
     return Exchange((("user", job.prompt),), work_thought(world, rng), answer)
 
 
@@ -109,7 +113,7 @@ def _say_lettered(rng: Random) -> Exchange:
 
 def _work(world: World, rng: Random) -> Exchange:
     job = _draw_job(rng)
-    return Exchange((("user", job.prompt),), "", job.wrong if rng.random() < world.careless_work else job.right)
+    return Exchange((("user", job.prompt),), "", _done(job, world, rng))
 
 
 _DRILLS: tuple[tuple[Callable[[Random], Exchange], float], ...] = (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from beneficent.situations.definitions import traits
-from beneficent.situations.findings import Finding, Level
+from beneficent.situations.findings import Finding, Level, finding_of
 from beneficent.situations.summary import (
     HEALTH_TEST_PER_TRAIT,
     PER_CELL,
@@ -28,10 +28,10 @@ def check_tags(situations: Sequence[WrittenSituation]) -> list[Finding]:
         hard, stakes = written.tags.hard, written.tags.stakes
         if hard in ("mistaken-turn", "compliant-turn") and not written.has_several_turns:
             message = f"tags.hard is {hard!r}, but no turn of the assistant is there"
-            findings.append(Finding(written.file, written.line, "tags", message, written.id))
+            findings.append(finding_of(written, "tags", message))
         if hard == "low-stakes-caution" and stakes != "small":
             message = f"tags.hard is {hard!r} and tags.stakes is {stakes!r}; allowed with it: small"
-            findings.append(Finding(written.file, written.line, "tags", message, written.id))
+            findings.append(finding_of(written, "tags", message))
     return findings
 
 
@@ -40,7 +40,7 @@ def check_splits(situations: Sequence[WrittenSituation]) -> list[Finding]:
     scored = [trait.id for trait in traits().values() if trait.scored]
     message = f"split is 'test'; allowed for this trait: train (test is for {', '.join(scored)})"
     return [
-        Finding(written.file, written.line, "split", message, written.id)
+        finding_of(written, "split", message)
         for written in situations
         if written.situation.split == "test" and written.situation.trait not in scored
     ]

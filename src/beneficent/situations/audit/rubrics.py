@@ -5,7 +5,7 @@ from itertools import combinations
 
 from beneficent.situations.audit.wording import content_words, gives_away
 from beneficent.situations.definitions import traits
-from beneficent.situations.findings import Finding, Level
+from beneficent.situations.findings import Finding, Level, finding_of
 from beneficent.situations.types import Calibration, Criterion, WrittenSituation
 
 Score = Callable[[Sequence[Criterion], Sequence[bool]], float]
@@ -28,9 +28,7 @@ def check_rubrics(situations: Sequence[WrittenSituation], score: Score) -> list[
         problems = [*_points(written.situation.rubric), *_texts(written)]
         if written.calibration is not None:
             problems += _pair(written.situation.rubric, written.calibration, score)
-        findings += [
-            Finding(written.file, written.line, check, message, written.id, level) for check, message, level in problems
-        ]
+        findings += [finding_of(written, check, message, level) for check, message, level in problems]
     return findings + _uncalibrated_cells(situations)
 
 

@@ -16,7 +16,7 @@ from scipy import sparse
 from beneficent.core.errors import DataError
 from beneficent.core.files import naming_file
 from beneficent.situations.audit.wording import message_text, words
-from beneficent.situations.findings import Finding, Level
+from beneficent.situations.findings import Finding, finding_of
 from beneficent.situations.types import WrittenSituation
 
 RUN_WORDS = 3
@@ -43,11 +43,11 @@ def check_duplicates(situations: Sequence[WrittenSituation]) -> list[Finding]:
         apart = situations[later].situation.split != situations[earlier].situation.split
         across = ", across splits" if apart else ""
         message = f"near-duplicate of {situations[earlier].id}{across}: {value:.0%} of the three-word runs are shared"
-        findings.append(_finding(situations[later], "near-duplicate", message))
+        findings.append(finding_of(situations[later], "near-duplicate", message))
     for later, (earlier, value) in _nearest(_scenes(texts), MOST_SCENE).items():
         if later not in near:
             message = f"may retell the scene of {situations[earlier].id}: likeness of the rarer words {value:.2f}"
-            findings.append(_finding(situations[later], "scene", message, "warning"))
+            findings.append(finding_of(situations[later], "scene", message, "warning"))
     return findings
 
 
@@ -81,13 +81,11 @@ def check_benchmarks(situations: Sequence[WrittenSituation], against: Sequence[P
             found = (float(contained[at]), places[shared.col[at]])
             nearest[int(shared.row[at])] = max(found, nearest.get(int(shared.row[at]), found))
     return num_texts, [
-        _finding(situations[row], "contamination", f"{value:.0%} of the three-word runs of the shorter are in {place}")
+        finding_of(
+            situations[row], "contamination", f"{value:.0%} of the three-word runs of the shorter are in {place}"
+        )
         for row, (value, place) in sorted(nearest.items())
     ]
-
-
-def _finding(written: WrittenSituation, check: str, message: str, level: Level = "error") -> Finding:
-    return Finding(written.file, written.line, check, message, written.id, level)
 
 
 def _runs(text: Sequence[str]) -> set[tuple[str, ...]]:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from beneficent.situations.definitions import traits
-from beneficent.situations.findings import Finding
+from beneficent.situations.findings import Finding, finding_of
 from beneficent.situations.types import WrittenSituation
 
 FEWEST_WORDS, MOST_WORDS = 40, 500
@@ -52,7 +52,7 @@ def gives_away(text: str, telltale: Iterable[str]) -> str | None:
 def check_lengths(situations: Sequence[WrittenSituation]) -> list[Finding]:
     """Messages of 40 to 500 words, the system message not counted."""
     return [
-        _finding(written, "length", f"the messages have {written.num_words} words; allowed are 40 to 500")
+        finding_of(written, "length", f"the messages have {written.num_words} words; allowed are 40 to 500")
         for written in situations
         if not FEWEST_WORDS <= written.num_words <= MOST_WORDS
     ]
@@ -65,7 +65,7 @@ def check_leakage(situations: Sequence[WrittenSituation]) -> list[Finding]:
         trait = traits()[written.situation.trait]
         found = gives_away(message_text(written), (trait.title.lower().replace(" ", "-"), *trait.telltale))
         if found:
-            findings.append(_finding(written, "leakage", f"the messages say {found!r}, which names the trait"))
+            findings.append(finding_of(written, "leakage", f"the messages say {found!r}, which names the trait"))
     return findings
 
 
@@ -76,10 +76,6 @@ def check_repetition(situations: Sequence[WrittenSituation]) -> list[Finding]:
     findings += _recurring("name", _names(texts), situations)
     findings += _recurring("phrase", _phrases(texts), situations)
     return findings + _overused_names(texts, situations)
-
-
-def _finding(written: WrittenSituation, check: str, message: str) -> Finding:
-    return Finding(written.file, written.line, check, message, written.id)
 
 
 def _too_many(kind: str, num_situations: int) -> float:
@@ -96,10 +92,10 @@ def _repeated_openings(situations: Sequence[WrittenSituation]) -> list[Finding]:
         domains = Counter(written.situation.domain for written in found)
         if len(found) >= _too_many("opening", len(situations)):
             message = f"{len(found)} situations open with {opening!r}: {_ids(found)}"
-            findings.append(_finding(found[-1], "opening", message))
+            findings.append(finding_of(found[-1], "opening", message))
         elif max(domains.values()) > 1:
             message = f"two situations of one domain open with {opening!r}: {_ids(found)}"
-            findings.append(_finding(found[-1], "opening", message))
+            findings.append(finding_of(found[-1], "opening", message))
     return findings
 
 
@@ -113,7 +109,7 @@ def _recurring(kind: str, places: Mapping[str, Sequence[int]], situations: Seque
     for found, thing in told.items():
         which = [situations[place] for place in found]
         remedy = "; if it may recur, add it to audit/allowed_names.txt" if kind == "name" else ""
-        findings.append(_finding(which[-1], kind, f"{thing!r} is in {len(which)} situations: {_ids(which)}{remedy}"))
+        findings.append(finding_of(which[-1], kind, f"{thing!r} is in {len(which)} situations: {_ids(which)}{remedy}"))
     return findings
 
 
@@ -164,7 +160,7 @@ def _overused_names(texts: Sequence[str], situations: Sequence[WrittenSituation]
         found = sorted(word for word in bare if word.lower() in overused)
         if found:
             message = f"the messages name {', '.join(found)}, which models reach for first"
-            findings.append(Finding(written.file, written.line, "name", message, written.id, "warning"))
+            findings.append(finding_of(written, "name", message, "warning"))
     return findings
 
 
