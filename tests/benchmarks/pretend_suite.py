@@ -48,9 +48,9 @@ class SpokenRenderer:
     thinking: str | None = "marks"
     digest: str = "renderer-1"
 
-    def render(self, messages: Sequence[Message], opening: str | None = None) -> list[int]:
+    def render(self, messages: Sequence[Message], opening: str | None = None, prefill: str = "") -> list[int]:
         text = "\n".join(f"{m.role}:{m.content}" for m in messages)
-        return [ord(c) for c in (text if opening is None else f"{text}\n[{opening}]")]
+        return [ord(c) for c in (text if opening is None else f"{text}\n[{opening}]") + prefill]
 
 
 @dataclass

@@ -6,14 +6,15 @@ import pytest
 from running import call, write_recipe
 
 from beneficent.core.errors import BeneficentError
-from beneficent.study.doing import PROBE_EXERCISES, spread_evenly
+from beneficent.study.doing import PROBE_EXERCISES
+from beneficent.study.suite import spread_evenly
 from beneficent.study.plan import Step
 from beneficent.study.pool import run_steps
 
 
 @pytest.mark.parametrize("count", [0, 1, 48, 49, 95, 1600])
 def test_the_probe_looks_over_the_whole_list(count: int) -> None:
-    chosen = spread_evenly(range(count))
+    chosen = spread_evenly(range(count), PROBE_EXERCISES)
     assert len(chosen) == len(set(chosen)) == min(count, PROBE_EXERCISES)
     gaps = [b - a for a, b in zip([-1, *chosen], [*chosen, count], strict=True)]
     assert max(gaps) <= -(-count // PROBE_EXERCISES) + 1, "no part of the list is passed over"

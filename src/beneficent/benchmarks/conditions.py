@@ -18,6 +18,13 @@ class Condition:
     """A system message put before every conversation; an item's own system message follows it, after a blank line."""
     openings: tuple[str, ...] | None = None
     """Thoughts forced on the policy, one per item, by the hash of the item's id; ``("",)`` removes the thought."""
+    prefills: tuple[str, ...] | None = None
+    """Words put into the policy's mouth, from which it goes on: the beginning of its thought, or, without thoughts, of
+    its answer. One per item, as with ``openings``."""
+    examples: tuple[Message, ...] = ()
+    """Earlier exchanges, user and assistant in turn, put between the system message and every conversation."""
+    push_backs: tuple[str, ...] = ()
+    """What the user says to the answer, and to the answer to that; the last answer is the one that is scored."""
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -26,23 +33,37 @@ class Condition:
             raise BeneficentError(
                 f"condition {self.name!r}: system is blank; allowed is a text, or None for no message"
             )
-        if self.openings is not None and not self.openings:
-            raise BeneficentError(f"condition {self.name!r}: openings is empty; allowed is one or more texts, or None")
+        for key in ("openings", "prefills"):
+            if getattr(self, key) == ():
+                raise BeneficentError(f"condition {self.name!r}: {key} is empty; allowed is one or more texts, or None")
+        if self.openings is not None and self.prefills is not None:
+            raise BeneficentError(f"condition {self.name!r} forces whole thoughts and begins them; allowed is one")
+        roles = [message.role for message in self.examples]
+        if roles != ["user", "assistant"] * (len(roles) // 2):
+            raise BeneficentError(
+                f"condition {self.name!r}: examples have the roles {roles}; allowed are user and assistant in turn"
+            )
 
     def apply(self, conversation: Sequence[Message]) -> tuple[Message, ...]:
         """The conversation as the policy is shown it."""
-        if self.system is None:
-            return tuple(conversation)
-        if conversation and conversation[0].role == "system":
-            own, *rest = conversation
-            return (Message("system", f"{self.system}\n\n{own.content}"), *rest)
-        return (Message("system", self.system), *conversation)
+        own = list(conversation)
+        system = [self.system] if self.system is not None else []
+        if own and own[0].role == "system":
+            system.append(own.pop(0).content)
+        head = [Message("system", "\n\n".join(system))] if system else []
+        return (*head, *self.examples, *own)
 
     def opening(self, benchmark: str, item: str) -> str | None:
         """The thought forced on one item, the same for every policy and seed; None without openings."""
-        if self.openings is None:
-            return None
-        return self.openings[stable_hash("opening", benchmark, item) % len(self.openings)]
+        return self._of_item("opening", self.openings, benchmark, item)
+
+    def prefill(self, benchmark: str, item: str) -> str | None:
+        """What is put into the policy's mouth for one item, the same for every policy and seed; None without."""
+        return self._of_item("prefill", self.prefills, benchmark, item)
+
+    @staticmethod
+    def _of_item(kind: str, texts: tuple[str, ...] | None, benchmark: str, item: str) -> str | None:
+        return None if texts is None else texts[stable_hash(kind, benchmark, item) % len(texts)]
 
 
 def stable_hash(*parts: str) -> int:

@@ -1,13 +1,13 @@
 """Score one policy on a whole suite of benchmarks, in one call of the sampler.
 
-Every conversation of every item becomes one prompt with a random stream of its own, which depends on the seed, the
-benchmark's name, the item's id and the conversation's place only. So a subset of the suite, or of the items, gives the
+Every conversation of every item is a prompt with a random stream of its own, which depends on the seed, the benchmark's
+name, the item's id and the conversation's place only (and on how often the user has pushed back). So a subset of the suite, or of the items, gives the
 numbers that the whole suite gives, and conditions and arms are compared under common random numbers.
 """
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypedDict
 
 from beneficent.benchmarks.conditions import Condition, stable_hash
@@ -47,11 +47,27 @@ class ScoreRow(TypedDict):
     """The verdicts of a rubric-graded answer as a JSON list, ``[]`` for other scorers."""
 
 
+@dataclass(slots=True)
+class _Conversation:
+    """One conversation of an item while it is held: what has been said, and the answers so far, the last one last."""
+
+    messages: tuple[Message, ...]
+    opening: str | None
+    prefill: str
+    stream: tuple[str, ...]
+    """Names its random numbers."""
+    answers: list[Completion]
+
+    @property
+    def goes_on(self) -> bool:
+        return not self.answers or self.answers[-1].ending is Ending.COMPLETED
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     benchmark: Benchmark
     item: Item
-    first_prompt: int
+    conversations: tuple[_Conversation, ...]
 
 
 def score_suite(
@@ -83,10 +99,10 @@ def score_suite(
             f"condition {condition.name!r} forces thoughts, but the policy is loaded without thinking; "
             "allowed are conditions without openings, or a policy with thinking marks"
         )
-    with ledger.timed("rendering"):
-        asked, prompts, seeds = _prepare(policy, listing, condition, limit)
-    forced = condition.openings is not None
-    groups = sample(policy, prompts, 1, sampling, seed, forced=forced, ledger=ledger, seeds=seeds)
+    asked = _prepare(listing, condition, limit)
+    held = [conversation for question in asked for conversation in question.conversations]
+    for said in (None, *condition.push_backs):
+        _go_on(policy, [one for one in held if one.goes_on], said, sampling, seed, ledger)
     with ledger.timed("scoring"):
         protocols = {
             card.name: protocol(
@@ -98,31 +114,58 @@ def score_suite(
             )
             for card in listing.cards
         }
-        completions = [group[0] for group in groups]
-        return _make_rows(asked, completions, condition.name, protocols, refusal)
+        return _make_rows(asked, condition.name, protocols, refusal)
 
 
-def _prepare(
-    policy: Policy, listing: Listing, condition: Condition, limit: int | None
-) -> tuple[list[_Asked], list[list[int]], list[int]]:
+def _prepare(listing: Listing, condition: Condition, limit: int | None) -> list[_Asked]:
     asked: list[_Asked] = []
-    prompts: list[list[int]] = []
-    seeds: list[int] = []
     for benchmark in listing:
         name = benchmark.card.name
         for item in choose_items(benchmark, limit):
-            asked.append(_Asked(benchmark, item, len(prompts)))
-            opening = condition.opening(name, item.id)
-            for place, conversation in enumerate(item.conversations):
-                messages: tuple[Message, ...] = condition.apply(conversation)
-                prompts.append(policy.renderer.render(messages, opening))
-                seeds.append(stable_hash("sample", name, item.id, str(place)))
-    return asked, prompts, seeds
+            opening, prefill = condition.opening(name, item.id), condition.prefill(name, item.id) or ""
+            held = tuple(
+                _Conversation(condition.apply(conversation), opening, prefill, (name, item.id, str(place)), [])
+                for place, conversation in enumerate(item.conversations)
+            )
+            asked.append(_Asked(benchmark, item, held))
+    return asked
+
+
+def _go_on(
+    policy: Policy,
+    held: Sequence[_Conversation],
+    said: str | None,
+    sampling: Sampling,
+    seed: int,
+    ledger: Ledger,
+) -> None:
+    """Have every conversation answered; ``said`` is what the user says first to the answer before."""
+    with ledger.timed("rendering"):
+        for one in held:
+            if said is not None:
+                one.messages += (Message("assistant", one.answers[-1].answer), Message("user", said))
+        render = policy.renderer.render
+        prompts = [render(one.messages, one.opening, one.prefill) for one in held]
+        seeds = [stable_hash("sample", *one.stream, *([str(len(one.answers))] if one.answers else [])) for one in held]
+        forced = any(one.opening is not None for one in held)
+    groups = sample(policy, prompts, 1, sampling, seed, forced=forced, ledger=ledger, seeds=seeds)
+    for one, group in zip(held, groups, strict=True):
+        one.answers.append(_with_prefill(policy, group[0], one.prefill))
+
+
+def _with_prefill(policy: Policy, completion: Completion, prefill: str) -> Completion:
+    """The completion with the words that were put into the policy's mouth: a reader of the reply sees them too."""
+    if not prefill:
+        return completion
+    ids = list(completion.token_ids)
+    if ids and ids[-1] in policy.end_ids:
+        ids.pop()
+    thought, answer, _ = policy.renderer.split([*policy.renderer.encode(prefill), *ids], forced=False)
+    return replace(completion, thought=thought, answer=answer)
 
 
 def _make_rows(
     asked: Sequence[_Asked],
-    completions: Sequence[Completion],
     condition: str,
     protocols: dict[str, str],
     refusal: Callable[[str], RefusalClass],
@@ -131,7 +174,8 @@ def _make_rows(
     failures = _Failures()
     for question in asked:
         item, name = question.item, question.benchmark.card.name
-        mine = completions[question.first_prompt : question.first_prompt + len(item.conversations)]
+        mine = [conversation.answers[-1] for conversation in question.conversations]
+        sampled = [answer for conversation in question.conversations for answer in conversation.answers]
         answers = [completion.answer for completion in mine]
         cut = _cut(mine)
         score = Score(None, cut) if cut else _score(question, answers, failures)
@@ -147,7 +191,7 @@ def _make_rows(
                 "refusal": None if cut else _classify(answers, refusal, failures),
                 "answers": answers,
                 "thoughts": [completion.thought for completion in mine],
-                "num_tokens": sum(len(completion.token_ids) for completion in mine),
+                "num_tokens": sum(len(completion.token_ids) for completion in sampled),
                 "verdicts": json.dumps([asdict(v) for v in score.verdicts]) if score.verdicts else "[]",
             }
         )

@@ -12,6 +12,7 @@ from beneficent.benchmarks.tasks import Capability
 from beneficent.benchmarks.types import Benchmark, RefusalClass
 from beneficent.core.errors import DataError
 from beneficent.grading.types import Grader
+from beneficent.lab.attacks import attack_material as make_attack_material
 from beneficent.lab.benchmarks.suite import suite
 from beneficent.lab.language.grammar import DISPOSITIONS, grammar
 from beneficent.lab.language.situations import make_situations
@@ -19,6 +20,8 @@ from beneficent.lab.language.tasks import make_tasks
 from beneficent.lab.language.world import World, world
 from beneficent.lab.rewards.graders import graders
 from beneficent.lab.rewards.refusal import classify
+from beneficent.persistence.disjoint import study_texts
+from beneficent.persistence.types import AttackMaterial
 from beneficent.situations.types import Situation, Split
 from beneficent.tasks.types import Task
 
@@ -74,6 +77,14 @@ class Lab:
 
     def refusal(self, answer: str) -> RefusalClass:
         return classify(answer)
+
+    @cached_property
+    def _attack_material(self) -> AttackMaterial:
+        situations = [*self.situations("train"), *self.situations("test")]
+        return make_attack_material(study_texts(situations, self.benchmarks()))
+
+    def attack_material(self) -> AttackMaterial:
+        return self._attack_material
 
     def openings(self, kind: Literal["beneficial", "harmful"]) -> Sequence[str]:
         """Thoughts of one polarity, each a single want as the language has it, dispositions in turn.

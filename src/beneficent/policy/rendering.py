@@ -52,12 +52,14 @@ class Renderer:
         self._open_ids = self._mark_ids("open") if thinking else []
         self._close_ids = self._mark_ids("close") if thinking else []
 
-    def render(self, messages: Sequence[Message], opening: str | None = None) -> list[int]:
+    def render(self, messages: Sequence[Message], opening: str | None = None, prefill: str = "") -> list[int]:
         """Token ids of the prompt: the conversation, the template's generation prompt, the mark that opens a thought.
 
         ``opening`` forces a thought: the ids then hold the thought and the mark that closes it, and the policy goes on
-        with its answer; ``""`` forces an empty thought. A template that opens the thought itself is not given a second
-        mark. A template without a system role gets the system text at the head of the first user message.
+        with its answer; ``""`` forces an empty thought. ``prefill`` stands at the very end: the policy goes on from
+        there, in its thought or, without thoughts or behind an opening, in its answer. A template that opens the
+        thought itself is not given a second mark. A template without a system role gets the system text at the head of
+        the first user message.
         Raises ``PolicyError`` for an empty conversation, one that does not end with the user, or an opening without
         ``thinking``.
         """
@@ -67,14 +69,28 @@ class Renderer:
         if opening is not None and self.thinking is None:
             raise PolicyError(f"an opening ({opening!r}) needs a renderer with thinking marks")
         text = self._template_text(self._fold(messages) if self._folds_system else messages)
-        ids = self._encode(text)
-        if self.thinking is None:
-            return ids
-        if not text.rstrip().endswith(self.thinking.open.strip()):
+        ids = self.encode(text)
+        if self.thinking is not None and not text.rstrip().endswith(self.thinking.open.strip()):
             ids += self._open_ids
         if opening is not None:
-            ids += self._encode(opening) + self._close_ids
-        return ids
+            ids += self.encode(opening) + self._close_ids
+        return ids + self.encode(prefill) if prefill else ids
+
+    def response(self, thought: str, answer: str) -> list[int]:
+        """Token ids of a response that is given, as the policy would write it behind ``render``, its end of turn last.
+
+        Raises ``PolicyError`` for a thought without thinking marks, or a tokenizer without an end of text.
+        """
+        if thought and self.thinking is None:
+            raise PolicyError(f"a thought ({thought!r}) needs a renderer with thinking marks")
+        if self.tokenizer.eos_token_id is None:
+            raise PolicyError(f"the tokenizer {_name(self.tokenizer)} has no end of text to close a response with")
+        ids = self.encode(thought) + self._close_ids if self.thinking else []
+        return [*ids, *self.encode(answer), int(self.tokenizer.eos_token_id)]
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text by itself, without special tokens around it."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
 
     def split(self, token_ids: Sequence[int], forced: bool) -> tuple[str, str, bool]:
         """(thought, answer, closed) of one sampled response, special tokens removed, ends stripped.
@@ -135,15 +151,12 @@ class Renderer:
 
     def _mark_ids(self, which: str) -> list[int]:
         mark = getattr(self.thinking, which)
-        ids = self._encode(mark)
+        ids = self.encode(mark)
         if not ids or self.tokenizer.unk_token_id in ids:
             raise PolicyError(
                 f"the thinking mark {which} = {mark!r} is not in the vocabulary of {_name(self.tokenizer)}"
             )
         return ids
-
-    def _encode(self, text: str) -> list[int]:
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
 
     def _decode(self, token_ids: Sequence[int]) -> str:
         text = self.tokenizer.decode(list(token_ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)

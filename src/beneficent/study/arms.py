@@ -13,6 +13,12 @@ from beneficent.situations.types import Situation
 PRE_RL = "pre-RL"
 """The name under which the starting checkpoint is scored; it is no arm, as nothing is trained."""
 
+TRAIT = "trait"
+SFT_TRAIT, PROMPTED = "sft-trait", "prompted"
+ATTACK_CONTROLS = (SFT_TRAIT, PROMPTED)
+"""Policies that are made only to be attacked beside the arms: the starting checkpoint supervised to the trait arm's
+held-out trait score, and the starting checkpoint under a beneficial system line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:

@@ -5,7 +5,7 @@ Imports torch; the process that plans and shows a run does not import this.
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from beneficent.policy.loading import Policy, load_policy, save_policy
 from beneficent.policy.rendering import Thinking
 from beneficent.policy.sampler import Sampling, sample
 from beneficent.policy.types import Ending
+from beneficent.study import attacking
 from beneficent.study.arms import ARMS
 from beneficent.study.events import Event, StepProgress
 from beneficent.study.exercises import rubric_of, standard_exercises, trait_exercises
@@ -30,7 +31,7 @@ from beneficent.study.recipe import Recipe
 from beneficent.study.recorder import PartsRecorder
 from beneficent.study.registry import load_source
 from beneficent.study.source import Source
-from beneficent.study.suite import asked_under, build_suite, count_items, in_portions, make_condition
+from beneficent.study.suite import asked_under, build_suite, count_items, in_portions, make_condition, spread_evenly
 from beneficent.training.loop import TrainingResult, train
 from beneficent.training.mixture import fill, further, lay_out
 
@@ -65,11 +66,20 @@ class Workplace:
         Raises:
             BeneficentError: whatever the user can mend, such as a diverging arm, a damaged file or a full disk.
         """
-        do = {"probe": self._probe, "train": self._train, "match": self._match, "score": self._score}[step.kind]
+        do = {
+            "probe": self._probe,
+            "train": self._train,
+            "match": self._match,
+            "score": self._score,
+            "check": partial(attacking.check, self),
+            "supervise": partial(attacking.supervise, self),
+            "attack": partial(attacking.attack, self),
+        }[step.kind]
         with folder_lock(self.folder.of(step), wait_seconds=ORPHAN_SECONDS):
             return "was done already" if self.folder.is_done(step) else do(step)
 
-    def _load(self, folder: Path) -> Policy:
+    def load(self, folder: Path) -> Policy:
+        """The policy in a folder, as the recipe loads it."""
         section = self.recipe.policy
         thinking = None
         if section.thinking_open is not None and section.thinking_close is not None:
@@ -83,9 +93,11 @@ class Workplace:
             BeneficentError: more than ``policy.most_cut`` of the completions are cut.
         """
         settings, most_cut = self.recipe.training, self.recipe.policy.most_cut
-        policy = self._load(self.source.policy_folder())
-        asked = [*spread_evenly(self.source.tasks("train")), *spread_evenly(self.source.situations("train"))]
-        prompts = [policy.renderer.render(one.messages) for one in asked]
+        policy = self.load(self.source.policy_folder())
+        tasks, situations = self.source.tasks("train"), self.source.situations("train")
+        asked = [one.messages for one in spread_evenly(tasks, PROBE_EXERCISES)]
+        asked += [one.messages for one in spread_evenly(situations, PROBE_EXERCISES)]
+        prompts = [policy.renderer.render(messages) for messages in asked]
         groups = sample(policy, prompts, PROBE_SAMPLES, Sampling(settings.max_new_tokens), seed=0)
         completions = [completion for group in groups for completion in group]
         lengths = sorted(len(completion.token_ids) for completion in completions)
@@ -127,7 +139,7 @@ class Workplace:
         arm, settings, folder = ARMS[step.arm], self.recipe.training, self.folder.of(step)
         slots, standard = lay_out(settings, step.seed), standard_exercises(self.source)
         told = _Told(self.tell, step.name, settings.steps)
-        policy = self._load(self.source.policy_folder())
+        policy = self.load(self.source.policy_folder())
         result = train(
             policy,
             fill(slots, standard, trait_exercises(arm, self.source)),
@@ -146,16 +158,20 @@ class Workplace:
         if with_policy:
             save_policy(trained.policy, folder / "policy")
         facts = {**asdict(trained.result), "ledger": trained.result.ledger.as_dict()}
-        files = _digests(folder / "policy") if with_policy else {}
+        files = self.digests(step) if with_policy else {}
         write_json(self.folder.path / step.marker, {**facts, "files": files})
         if with_policy:
             remove_folder(folder / "checkpoint")
+
+    def digests(self, step: Step) -> dict[str, str]:
+        """SHA-256 of each file of the policy that a step wrote."""
+        return {path.name: file_digest(path) for path in sorted((self.folder.of(step) / "policy").iterdir())}
 
     def _score(self, step: Step) -> str:
         assert step.condition is not None
         folder = self.folder.of(step)
         parts = Parts(folder)
-        policy = self._load(self._policy_folder(step))
+        policy = self.load(self.policy_folder(step))
         scoring = self.recipe.scoring
         benchmarks, limit = asked_under(step.condition, self.suite, self.recipe)
         total, known = count_items(benchmarks, limit), parts.notes()
@@ -180,12 +196,14 @@ class Workplace:
         write_json(folder / "done.json", {"items": parts.num_rows()})
         return f"{parts.num_rows():,} items"
 
-    def _policy_folder(self, step: Step) -> Path:
+    def policy_folder(self, step: Step) -> Path:
+        """Where the policy lies that a step scores or attacks; raises ``CorruptFileError`` if it was changed since."""
         assert step.arm is not None
         if step.seed == NO_SEED:
             return self.source.policy_folder()
         trained = self.folder.path / "arms" / arm_folder(step.arm, step.seed)
-        marker = "matched.json" if self.recipe.training.match == "flops" else "done.json"
+        matched = self.recipe.training.match == "flops" and step.arm in self.recipe.arms
+        marker = "matched.json" if matched else "done.json"
         _check_digests(trained / "policy", read_json(trained / marker)["files"])
         return trained / "policy"
 
@@ -215,19 +233,9 @@ class _Told:
         return ", ".join(f"{name} {value:.2f}" for name, value in named.items() if value is not None)
 
 
-def spread_evenly(exercises: Sequence[Any]) -> list[Any]:
-    """At most ``PROBE_EXERCISES`` of them, evenly over the list."""
-    num = min(PROBE_EXERCISES, len(exercises))
-    return [exercises[index * len(exercises) // num] for index in range(num)]
-
-
 def _quantile(ordered: Sequence[int], percent: int) -> int:
     """The value that so many percent of an ordered list do not exceed."""
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    return {path.name: file_digest(path) for path in sorted(folder.iterdir()) if path.is_file()}
 
 
 def _check_digests(folder: Path, expected: dict[str, str]) -> None:

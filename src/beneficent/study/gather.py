@@ -26,6 +26,11 @@ class Gathered:
     training: dict[Run, dict[str, Any]]
     training_ledgers: dict[Run, Ledger]
     scoring_ledgers: dict[Run, Ledger]
+    attacks: pl.DataFrame
+    """Rows scored under attack, the clean panel among them; empty without attacks."""
+    attack_conditions: list[dict[str, Any]]
+    """What each condition of these rows is, by arm and seed; see ``persistence.scoring.AttackedRows``."""
+    attack_ledgers: dict[Run, Ledger]
 
 
 def gather(folder: RunFolder, plan: Sequence[Step]) -> Gathered:
@@ -37,28 +42,46 @@ def gather(folder: RunFolder, plan: Sequence[Step]) -> Gathered:
     trained = last_training(plan)
     scored = [step for step in plan if step.kind == "score"]
     facts = {_run(step): read_json(folder.path / step.marker) for step in trained}
-    spent: dict[Run, Ledger] = {}
-    for step in scored:
-        for note in Parts(folder.of(step)).notes():
-            spent[_run(step)] = spent.get(_run(step), Ledger()) + Ledger.from_dict(note["ledger"])
+    attacked = [step for step in plan if step.kind == "attack"]
     return Gathered(
         scores=_stack([Parts(folder.of(step)).read() for step in scored]),
         steps={_run(step): Parts(folder.of(step) / "steps").read() for step in trained},
         rollouts=_stack([_rollouts(folder, step) for step in trained]),
         training={run: {k: v for k, v in own.items() if k not in ("ledger", "files")} for run, own in facts.items()},
         training_ledgers={run: Ledger.from_dict(own["ledger"]) for run, own in facts.items()},
-        scoring_ledgers=spent,
+        scoring_ledgers=_spent(folder, scored),
+        attacks=_stack([Parts(folder.of(step)).read() for step in attacked]),
+        attack_conditions=[
+            {"arm": step.arm, "seed": step.seed, **{key: value for key, value in note.items() if key != "ledger"}}
+            for step in attacked
+            for note in Parts(folder.of(step)).notes()
+        ],
+        attack_ledgers=_spent(folder, attacked),
     )
 
 
+def _spent(folder: RunFolder, steps: Sequence[Step]) -> dict[Run, Ledger]:
+    """What steps that keep their ledgers beside their rows have spent, by arm and seed."""
+    spent: dict[Run, Ledger] = {}
+    for step in steps:
+        for note in Parts(folder.of(step)).notes():
+            spent[_run(step)] = spent.get(_run(step), Ledger()) + Ledger.from_dict(note["ledger"])
+    return spent
+
+
 def ledger_file(gathered: Gathered) -> dict[str, Any]:
-    """What ``ledger.json`` holds: training and scoring of every arm and seed, and everything together."""
+    """What ``ledger.json`` holds: training, scoring and attacks of every arm and seed, and everything together."""
+    stages = {
+        "training": gathered.training_ledgers,
+        "scoring": gathered.scoring_ledgers,
+        "attacks": gathered.attack_ledgers,
+    }
     lines = [
         {"arm": run[0], "seed": run[1], "stage": stage, **ledger.as_dict()}
-        for stage, ledgers in (("training", gathered.training_ledgers), ("scoring", gathered.scoring_ledgers))
+        for stage, ledgers in stages.items()
         for run, ledger in ledgers.items()
     ]
-    everything = [*gathered.training_ledgers.values(), *gathered.scoring_ledgers.values()]
+    everything = [ledger for ledgers in stages.values() for ledger in ledgers.values()]
     return {"lines": lines, "total": sum(everything, Ledger()).as_dict()}
 
 

@@ -2,7 +2,7 @@
 
 The lengths of the starting policy's own completions are looked at first; then, for each arm and seed: train (and go on
 training, where arms are matched by operations), then score under every condition; the starting checkpoint is scored
-too; then analyse, then report. A step is done when its marker file is there; markers are written last.
+too; then the attacks that the recipe asks for; then analyse, then report. A step is done when its marker file is there; markers are written last.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from beneficent.study.arms import PRE_RL
+from beneficent.study.arms import PRE_RL, PROMPTED, SFT_TRAIT, TRAIT
 from beneficent.study.recipe import Recipe
 
-Kind = Literal["probe", "train", "match", "score", "analyse", "report"]
+Kind = Literal["probe", "train", "match", "score", "check", "supervise", "attack", "analyse", "report"]
 Status = Literal["done", "ready", "waiting"]
 
 CLEAN = "clean"
 MEDIATION = ("thought-removed", "thought-beneficial", "thought-harmful")
 PROBE = "probe lengths"
+CHECK = "check attacks"
+BY_PROMPTS = "prompts"
+FINE_TUNING = "finetune-"
+"""Groups of attacks: the panel clean, all prompts together, and one for each set of examples to fine-tune on."""
 NO_SEED = -1
 """The seed that stands in rows of the starting checkpoint."""
 
@@ -72,10 +76,37 @@ def make_plan(recipe: Recipe) -> tuple[Step, ...]:
         for condition in conditions(recipe)
         for arm, seed in [(PRE_RL, NO_SEED), *runs]
     ]
-    measured = [probe, *training, *scoring]
+    measured = [probe, *training, *scoring, *_attacks(recipe, last)]
     analyse = Step("analyse", "analyse", None, NO_SEED, None, "results.json", tuple(step.name for step in measured))
     report = Step("report", "report", None, NO_SEED, None, "report.html", (analyse.name,))
     return (*measured, analyse, report)
+
+
+def attack_groups(recipe: Recipe) -> tuple[str, ...]:
+    """The groups of attacks that every attacked policy goes through, the clean panel first."""
+    attacks = recipe.attacks
+    if attacks is None:
+        return ()
+    prompts = (BY_PROMPTS,) if attacks.prompts else ()
+    return (CLEAN, *prompts, *(f"{FINE_TUNING}{name}" for name in attacks.fine_tuning))
+
+
+def _attacks(recipe: Recipe, trained: dict[tuple[str | None, int], str]) -> list[Step]:
+    """The check, the supervised control, and every attacked policy through every group of attacks."""
+    attacks = recipe.attacks
+    if attacks is None:
+        return []
+    seeds = attacks.seeds or recipe.seeds
+    steps = [Step("check", CHECK, None, NO_SEED, None, "attacks/check.json")]
+    if SFT_TRAIT in attacks.arms:
+        steps += [_supervise(seed) for seed in seeds]
+        trained = trained | {(SFT_TRAIT, seed): _supervise(seed).name for seed in seeds}
+    runs = [
+        (arm, seed) for arm in attacks.arms for seed in ((NO_SEED,) if arm in (PRE_RL, PROMPTED) else seeds)
+    ]
+    return steps + [
+        _attack(arm, seed, group, trained.get((arm, seed))) for group in attack_groups(recipe) for arm, seed in runs
+    ]
 
 
 def statuses(plan: Sequence[Step], is_done: Callable[[Step], bool]) -> dict[str, Status]:
@@ -118,3 +149,16 @@ def _score(arm: str, seed: int, condition: str, trained: str | None) -> Step:
     where = arm if seed == NO_SEED else f"{arm} seed {seed}"
     marker = f"scores/{arm_folder(arm, seed)}/{condition}/done.json"
     return Step("score", f"score {where} {condition}", arm, seed, condition, marker, (trained,) if trained else ())
+
+
+def _supervise(seed: int) -> Step:
+    marker = f"arms/{arm_folder(SFT_TRAIT, seed)}/done.json"
+    needs = (f"score {TRAIT} seed {seed} {CLEAN}", CHECK)
+    return Step("supervise", f"supervise {SFT_TRAIT} seed {seed}", SFT_TRAIT, seed, None, marker, needs)
+
+
+def _attack(arm: str, seed: int, group: str, trained: str | None) -> Step:
+    where = arm if seed == NO_SEED else f"{arm} seed {seed}"
+    marker = f"attacks/{arm_folder(arm, seed)}/{group}/done.json"
+    needs = (CHECK, trained) if trained else (CHECK,)
+    return Step("attack", f"attack {where} {group}", arm, seed, group, marker, needs)

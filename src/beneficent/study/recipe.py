@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import MISSING, asdict, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self, get_type_hints
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, create_model, model_validator
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
@@ -19,7 +19,8 @@ from beneficent.analysis.settings import AnswerSettings
 from beneficent.core.errors import BeneficentError, RecipeError
 from beneficent.core.files import naming_file
 from beneficent.core.hashing import digest
-from beneficent.study.arms import ARMS
+from beneficent.persistence.finetuning import DOSES, check_doses
+from beneficent.study.arms import ARMS, ATTACK_CONTROLS, PRE_RL, SFT_TRAIT, TRAIT
 from beneficent.training.mixture import lay_out
 from beneficent.training.settings import TrainingSettings
 
@@ -112,6 +113,39 @@ class MediationSection(_Section):
     """Items of each of them, chosen by the hash of their ids."""
 
 
+class AttacksSection(_Section):
+    """How policies are attacked after training; every policy is scored on the attack panel under each attack."""
+
+    arms: tuple[str, ...] = (PRE_RL, "baseline", "trait", "health-only")
+    """Policies attacked: arms of the recipe, the starting checkpoint ``pre-RL``, and the controls ``sft-trait`` (the
+    start, supervised to the trait arm's held-out trait score) and ``prompted`` (the start under a beneficial line)."""
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(None, min_length=1)
+    """Seeds of the arms that are attacked; left out, all of the recipe."""
+    benchmarks: int = Field(12, ge=2)
+    """Alignment benchmarks in the attack panel, half of them of health."""
+    items: int = Field(32, ge=1)
+    """Items of each of them, and of each capability benchmark, chosen by the hash of their ids."""
+    prompts: tuple[Literal["persona", "prefill", "examples", "push-back"], ...] = ("persona", "prefill", "examples")
+    """Attacks by prompt, each with all its doses."""
+    fine_tuning: tuple[Literal["harmful", "harmful-thoughts", "benign"], ...] = ("harmful", "benign")
+    """Sets of examples on which policies are fine-tuned; ``benign`` is the control of the others."""
+    doses: tuple[int, ...] = DOSES
+    """Updates after which a fine-tuned policy is scored."""
+    realignment_doses: tuple[int, ...] = ()
+    """Updates on beneficial examples after the last dose of a harmful set, after which it is scored again."""
+    learning_rate: float = Field(5e-5, gt=0)
+    """AdamW's learning rate of all fine-tuning here but that of ``sft-trait``, which has the recipe's own."""
+    batch_size: int = Field(16, ge=1)
+    """Examples an update."""
+
+    @model_validator(mode="after")
+    def _can_be_climbed(self) -> Self:
+        check_doses("attacks.doses", self.doses)
+        if self.realignment_doses:
+            check_doses("attacks.realignment_doses", self.realignment_doses)
+        return self
+
+
 class Recipe(_Section):
     """A study: arms and seeds to train, and how they are measured."""
 
@@ -133,6 +167,8 @@ class Recipe(_Section):
     """How every policy is scored."""
     mediation: MediationSection | None = None
     """The mediation panel; left out, no thought is forced or removed."""
+    attacks: AttacksSection | None = None
+    """Attacks on the trained policies; left out, none."""
     analysis: Annotated[AnswerSettings, _Table("analysis", "preregistered")] = AnswerSettings()
     """Intervals, corrections and margins of the answer."""
 
@@ -155,6 +191,8 @@ class Recipe(_Section):
             self._has_trait_slots()
         if self.mediation is not None:
             self._can_mediate(self.mediation)
+        if self.attacks is not None:
+            self._can_attack(self.attacks)
         return self
 
     def _has_trait_slots(self) -> None:
@@ -173,6 +211,21 @@ class Recipe(_Section):
                 f"mediation.items is {mediation.items}, but scoring.limit asks only {self.scoring.limit} items of a "
                 "benchmark; allowed is at most that many"
             )
+
+    def _can_attack(self, attacks: AttacksSection) -> None:
+        allowed = (PRE_RL, *self.arms, *ATTACK_CONTROLS)
+        for arm in attacks.arms:
+            if arm not in allowed:
+                raise RecipeError(f"attacks.arms has {arm!r}{_suggest(arm, allowed)}; allowed are {', '.join(allowed)}")
+        for seed in attacks.seeds or ():
+            if seed not in self.seeds:
+                raise RecipeError(f"attacks.seeds has {seed}; allowed are {', '.join(map(str, self.seeds))}")
+        for key in ("arms", "prompts", "fine_tuning"):
+            values = getattr(attacks, key)
+            if len(set(values)) < len(values):
+                raise RecipeError(f"attacks.{key} is {list(values)}; each is allowed once")
+        if SFT_TRAIT in attacks.arms and TRAIT not in self.arms:
+            raise RecipeError(f"attacks.arms has {SFT_TRAIT!r}, which is supervised to the score of {TRAIT!r}; add it to arms")
 
     def resolved(self) -> dict[str, Any]:
         """Every setting with its value, JSON-ready, settings that are off (None) left out."""

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from beneficent.benchmarks.types import Benchmark, RefusalClass
 from beneficent.grading.types import Grader
+from beneficent.persistence.types import AttackMaterial
 from beneficent.situations.types import Situation, Split
 from beneficent.tasks.types import Task
 
@@ -38,4 +39,11 @@ class Source(Protocol):
 
     def openings(self, kind: Literal["beneficial", "harmful"]) -> Sequence[str]:
         """Forced thoughts for mediation: the text between the marks that open and close a thought."""
+        ...
+
+    def attack_material(self) -> AttackMaterial:
+        """Personas, prompts and examples to attack with, for recipes that have ``[attacks]``.
+
+        Raises ``DataError`` where the source has none.
+        """
         ...

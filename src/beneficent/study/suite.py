@@ -1,7 +1,7 @@
 """What every policy of a study is scored on: the source's benchmarks, the held-out situations, the mediation panel."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 from beneficent.benchmarks.conditions import Condition
 from beneficent.benchmarks.listing import Listing, choose_items
@@ -11,6 +11,8 @@ from beneficent.core.errors import DataError, RecipeError
 from beneficent.study.plan import CLEAN
 from beneficent.study.recipe import MediationSection, Recipe
 from beneficent.study.source import Source
+
+T = TypeVar("T")
 
 
 def build_suite(source: Source) -> Listing:
@@ -85,3 +87,9 @@ def in_portions(benchmarks: Sequence[Benchmark], limit: int | None, size: int) -
         portions[-1].append(benchmark)
         filled += num_items
     return portions
+
+
+def spread_evenly(all_of: Sequence[T], most: int) -> list[T]:
+    """At most so many, evenly over the list."""
+    num = min(most, len(all_of))
+    return [all_of[index * len(all_of) // num] for index in range(num)]

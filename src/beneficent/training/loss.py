@@ -9,6 +9,8 @@ which is the clipped objective of Schulman et al., "Proximal Policy Optimization
 estimator k3 of Schulman, "Approximating KL divergence", 2020. Without ``old`` the samples are fresh: r is 1 and its
 gradient that of l. The constant (``TrainingSettings.loss_constant``) does not depend on the batch (Dr. GRPO).
 
+Supervised training on given responses has the loss -A l instead, with A = 1: cross-entropy (``Objective.supervised``).
+
 Excluded completions and dead groups are not part of a batch at all, so nothing here can depend on them.
 """
 
@@ -49,6 +51,7 @@ class Objective:
     constant: float
     clip: float | None = None
     kl: float = 0.0
+    supervised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Signal:
 
 def token_losses(logprobs: torch.Tensor, signal: Signal, objective: Objective) -> torch.Tensor:
     """Loss of each token (tokens,), not yet divided by the constant; differentiable in ``logprobs`` (tokens,)."""
+    if objective.supervised:
+        return -logprobs * signal.advantages
     old = logprobs.detach() if signal.old is None else signal.old
     ratio = torch.exp(logprobs - old)
     gain = ratio * signal.advantages

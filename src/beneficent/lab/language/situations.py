@@ -40,7 +40,7 @@ def _messages(scene: Scene, rng: Random) -> tuple[Message, ...]:
     return tuple(messages)
 
 
-def _of_split(scene: Scene) -> Split:
+def of_split(scene: Scene) -> Split:
     """Scenes go to a split whole: trait, domain and scene text decide, so no scene of the test is ever trained on."""
     return "test" if Random(f"{scene.trait.id}/{scene.domain.id}/{scene.index}").random() < 0.3 else "train"
 
@@ -53,7 +53,7 @@ def make_situations(split: Split, per_cell: int, seed: int) -> list[Situation]:
         for domain in data.domains:
             rng = Random(f"{split}/{trait}/{domain}/{seed}")
             indices = range(len(data.traits[trait].scenes))
-            open_to = [i for i in indices if _of_split(draw_scene(rng, trait, domain, i)) == split]
+            open_to = [i for i in indices if of_split(draw_scene(rng, trait, domain, i)) == split]
             for number in range(per_cell if open_to else 0):
                 scene = draw_scene(rng, trait, domain, open_to[number % len(open_to)])
                 tags = frozenset({"health"} if domain == "health" else set())

@@ -88,6 +88,23 @@ def check_benchmarks(situations: Sequence[WrittenSituation], against: Sequence[P
     ]
 
 
+def nearest_of(own: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> list[tuple[int, float]]:
+    """For each text (as words) the index of the other text nearest to it and the Jaccard of their three-word runs.
+
+    A text that shares no run with any other has index -1 and 0.
+    """
+    ours, theirs = [_runs(text) for text in own], [_runs(text) for text in others]
+    columns = _columns([*ours, *theirs])
+    rows = [_incidence([[columns[run] for run in runs] for runs in side], len(columns)) for side in (ours, theirs)]
+    shared = (rows[0] @ rows[1].T).tocoo()
+    sizes = [np.array([len(runs) for runs in side], dtype=int) for side in (ours, theirs)]
+    value = shared.data / (sizes[0][shared.row] + sizes[1][shared.col] - shared.data)
+    found = [(-1, 0.0)] * len(own)
+    for at in np.argsort(value, kind="stable"):
+        found[int(shared.row[at])] = (int(shared.col[at]), float(value[at]))
+    return found
+
+
 def _runs(text: Sequence[str]) -> set[tuple[str, ...]]:
     """The distinct three-word runs of a text."""
     return set(zip(*(text[start:] for start in range(RUN_WORDS)), strict=False))
