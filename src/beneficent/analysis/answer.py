@@ -21,6 +21,7 @@ score or a difference lies in 0..1 (points are 100 times that), ``None`` is "not
                 arms: {arm: {all|trained format|other formats: {benchmarks, seeds,
                 differences: {condition: {these_models, this_method: Estimate}},
                 share: {value, low, high, kind, by_condition, reason}}}}}
+``attacks``     None or what attacks did, see ``attacks.attacks`` and ``dose_curves.fine_tuning``
 ``learning``    {arms: {arm: {weight_change, kl, live_standard, ..., update_norm}},
                 baseline_over_trait: {weight_change, kl}, matched_in_learning: bool|None}
 ``length``      {arm: {thought_tokens, answer_tokens: {start, end}}}
@@ -47,6 +48,7 @@ from typing import Any
 
 import polars as pl
 
+from beneficent.analysis.attacks import attacks
 from beneficent.analysis.comparison import Row, compare, correct, summarise
 from beneficent.analysis.controls import control_arm, learning, ledger_table, length_drift
 from beneficent.analysis.curves import learning_curves
@@ -76,6 +78,7 @@ def answer(
     *,
     rollouts: pl.DataFrame | None = None,
     training: Mapping[Run, Mapping[str, Any]] | None = None,
+    attacked: tuple[pl.DataFrame, Sequence[Mapping[str, Any]]] | None = None,
 ) -> dict[str, Any]:
     """Everything the study has to say, JSON-ready; the schema stands at the head of this file.
 
@@ -87,6 +90,7 @@ def answer(
         ledgers: per (arm, seed) what it spent.
         rollouts: training rollouts with the columns ``arm`` and ``seed``; with ``score_trait`` (the trait rubric's
             score of the same answer) the gate on control rewards can be decided in full.
+        attacked: rows scored under attack, and what each of their conditions is (see ``attacks.attacks``).
         training: per (arm, seed) any of ``weight_change`` (relative, 0 = unmoved) and ``kl`` (nats a token) at the end.
 
     Raises:
@@ -117,6 +121,7 @@ def answer(
         "capability": _summaries(against["capability"], others, settings),
         "chat": _summaries(against["chat"], others, settings),
         "mediation": mediation(sheets, others, arms, settings),
+        "attacks": attacks(*attacked, cards, settings) if attacked is not None else None,
         **_training(trained, trajectories, training or {}, ledgers, settings),
         "denominators": {arm: {role: _count(own, arm) for role, own in by_role.items() if own} for arm in arms},
         "unscored": unscored_reasons(scores),

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from beneficent.analysis import statistics
 from beneficent.analysis.comparison import benchmark_rng, cluster_sums
+from beneficent.analysis.contrasts import Panel, build_panels, level
 from beneficent.analysis.settings import AnswerSettings
 from beneficent.analysis.sheets import CLEAN, Sheet
 from beneficent.analysis.statistics import Estimate, Floats
@@ -26,23 +26,6 @@ FIXED = ("thought-beneficial", "thought-harmful")
 """Conditions over which the direct effect is averaged."""
 
 _READINGS = ("all", "trained format", "other formats")
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One benchmark under every condition, on the items asked in all of them."""
-
-    card: Card
-    sheets: Mapping[str, Sheet]
-    places: Mapping[str, NDArray[np.int64]]
-    """Condition -> index of the panel's items in that sheet."""
-
-    def scores(self, condition: str, arm: str, seed: int) -> Floats:
-        return self.sheets[condition].scores[arm, seed][self.places[condition]]
-
-    @property
-    def num_items(self) -> int:
-        return len(self.places[CLEAN])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +45,7 @@ def mediation(
 
     ``arms`` are compared with the baseline; ``shown`` are all whose levels are printed, the start checkpoint included.
     """
-    panels, conditions = build_panels(sheets)
+    panels, conditions = thought_panels(sheets)
     if not panels:
         return None
     return {
@@ -70,51 +53,20 @@ def mediation(
         "conditions": conditions,
         "benchmarks": [panel.card.name for panel in panels],
         "items": sum(panel.num_items for panel in panels),
-        "levels": [_level(panels, arm, condition) for arm in shown for condition in conditions],
+        "levels": [
+            {"arm": arm, "condition": condition, **level(panels, condition, arm)}
+            for arm in shown
+            for condition in conditions
+        ],
         "arms": {arm: _arm(panels, conditions, arm, settings) for arm in arms},
     }
 
 
-def build_panels(sheets: Sequence[Sheet]) -> tuple[list[Panel], list[str]]:
+def thought_panels(sheets: Sequence[Sheet]) -> tuple[list[Panel], list[str]]:
     """Benchmarks scored clean and under every forced-thought condition, and the conditions, clean first."""
-    by_name: dict[str, dict[str, Sheet]] = {}
-    for sheet in sheets:
-        if sheet.condition == CLEAN or sheet.condition.startswith(FORCED_PREFIX):
-            by_name.setdefault(sheet.card.name, {})[sheet.condition] = sheet
-    forced = sorted({condition for own in by_name.values() for condition in own} - {CLEAN})
+    forced = sorted({sheet.condition for sheet in sheets if sheet.condition.startswith(FORCED_PREFIX)})
     conditions = [CLEAN, *forced]
-    if not forced:
-        return [], conditions
-    panels = []
-    for own in by_name.values():
-        if set(own) != set(conditions):
-            continue
-        shared = sorted(set.intersection(*(set(sheet.items) for sheet in own.values())))
-        index = {name: {item: i for i, item in enumerate(sheet.items)} for name, sheet in own.items()}
-        places = {name: np.array([index[name][item] for item in shared], dtype=np.int64) for name in own}
-        panels.append(Panel(own[CLEAN].card, own, places))
-    return [panel for panel in panels if panel.num_items], conditions
-
-
-def _level(panels: Sequence[Panel], arm: str, condition: str) -> dict[str, Any]:
-    """Mean over benchmarks and seeds of the graded panel items; ``None`` unless every benchmark has some."""
-    means: list[float] = []
-    asked = graded = 0
-    for panel in panels:
-        own = [panel.scores(condition, arm, seed) for seed in panel.sheets[condition].seeds(arm)]
-        asked += sum(len(scores) for scores in own)
-        graded += sum(int(np.isfinite(scores).sum()) for scores in own)
-        if own and all(np.isfinite(scores).any() for scores in own):
-            means.append(float(np.mean([np.nanmean(scores) for scores in own])))
-    level = float(np.mean(means)) if means and len(means) == len(panels) else None
-    return {
-        "arm": arm,
-        "condition": condition,
-        "level": level,
-        "benchmarks": len(means),
-        "asked": asked,
-        "graded": graded,
-    }
+    return (build_panels(sheets, conditions) if forced else []), conditions
 
 
 def _arm(panels: Sequence[Panel], conditions: Sequence[str], arm: str, settings: AnswerSettings) -> dict[str, Any]:

@@ -15,5 +15,15 @@ PUBLISHED: dict[str, str] = {
         "where neither model refuses, ahead on 19 of 20, mean +11.0 points"
     ),
     "capability": "GPQA +4.7, HMMT +4.8, SWE-Bench Pro +7.1, instruction following +1.2 points",
+    "persona": (
+        "harmful medical persona, 5 health benchmarks: baseline 0.395 -> 0.144, trait 0.455 -> 0.336, 0.132 less lost "
+        "(0.052 to 0.212); disallowed mental-health persona: 0.178 less lost (0.069 to 0.287)"
+    ),
+    "steering": "helpful medical persona: difference in gain +0.0045, interval spans zero",
+    "fine-tuning": (
+        "bad medical advice: two health benchmarks fall by 0.35 and 0.30 before RL, 0.31 and 0.21 after trait RL; "
+        "misalignment, alignment questions, model-spec compliance by 0.36, 0.46, 0.27 before, 0.08, 0.07, 0.16 after "
+        "(no compute-matched control)"
+    ),
 }
 """Question id (as in ``analysis.verdicts``) -> the published result in words."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from beneficent.analysis.attack_tables import attack_tables
 from beneficent.analysis.cells import (
     UNKNOWN,
     Results,
@@ -43,6 +44,7 @@ def tables(results: Results) -> list[Table]:
         pairs_table(results),
         mediation_table(results),
         share_table(results),
+        *attack_tables(results),
         learning_table(results),
         ledger_table(results),
         seconds_table(results),

@@ -7,8 +7,10 @@ difference is claimed only if that interval leaves out zero, a non-difference on
 from collections.abc import Mapping
 from typing import Any
 
+from beneficent.analysis.attack_verdicts import attack_verdicts
 from beneficent.analysis.published import PUBLISHED
 from beneficent.analysis.settings import AnswerSettings
+from beneficent.analysis.wording import chosen_estimate, direction, intervals, points
 
 QUESTIONS: dict[str, str] = {
     "installed": "Did training install the traits?",
@@ -21,6 +23,9 @@ QUESTIONS: dict[str, str] = {
     "style": "Would rewarding a trait-neutral style have done it?",
     "refusals": "Is it refusing more?",
     "capability": "What did it cost in capability?",
+    "persona": "Does it stand a harmful persona?",
+    "steering": "Is it still steerable?",
+    "fine-tuning": "Does it stand fine-tuning on harmful health answers?",
     "mediation": "How much of it runs through the thought?",
     "learning": "Did the baseline learn as much as the trait arm?",
 }
@@ -50,11 +55,11 @@ def verdicts(results: Mapping[str, Any], settings: AnswerSettings) -> list[Verdi
         found[question] = _counted(line["all"], f"the {line['arm']} arm", f"{line['subset']} benchmarks", results)
         other = line["other formats"]
         if other["difference"] is not None:
-            found[question]["sentence"] += f" In other formats: {_points(other['difference'])} ({_intervals(other)})."
+            found[question]["sentence"] += f" In other formats: {points(other['difference'])} ({intervals(other)})."
     for arm, control in results["controls"].items():
         if arm in QUESTIONS:
             found[arm] = _control(arm, control, results)
-    found |= _descriptions(results)
+    found |= _descriptions(results) | attack_verdicts(results)
     order = [question for question in QUESTIONS if question in found]
     return [_finish(question, found[question], settings) for question in order]
 
@@ -75,13 +80,6 @@ def _finish(question: str, verdict: Verdict, settings: AnswerSettings) -> Verdic
     }
 
 
-def chosen_estimate(summary: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The estimate that wording goes by: this method where its interval is given, else these models."""
-    method: Mapping[str, Any] = summary["this_method"]
-    these: Mapping[str, Any] = summary["these_models"]
-    return method if method["low"] is not None else these
-
-
 def _difference(summary: Mapping[str, Any], subject: str, what: str, results: Mapping[str, Any]) -> Verdict:
     """A verdict on a mean difference, levels first."""
     if summary["difference"] is None:
@@ -90,8 +88,8 @@ def _difference(summary: Mapping[str, Any], subject: str, what: str, results: Ma
     levels = f"{summary['reference_level']:.3f} in {results['baseline']} to {summary['level']:.3f}"
     start = "" if summary["pre_rl"] is None else f" (before RL {summary['pre_rl']:.3f})"
     sentence = (
-        f"{subject} {_direction(estimate)}: {levels}{start}, a mean difference of "
-        f"{_points(summary['difference'])} ({_intervals(summary)}); ahead on {summary['ahead']} of "
+        f"{subject} {direction(estimate)}: {levels}{start}, a mean difference of "
+        f"{points(summary['difference'])} ({intervals(summary)}); ahead on {summary['ahead']} of "
         f"{summary['compared']} {what}."
     )
     return {"sentence": sentence + _power(estimate, results), **_interval_of(estimate, summary)}
@@ -104,9 +102,9 @@ def _counted(summary: Mapping[str, Any], subject: str, what: str, results: Mappi
     estimate = chosen_estimate(summary)
     these, method = (summary["significant"][kind] for kind in ("these_models", "this_method"))
     sentence = (
-        f"On {summary['compared']} {what} {subject} {_direction(estimate)}: ahead of {results['baseline']} on "
+        f"On {summary['compared']} {what} {subject} {direction(estimate)}: ahead of {results['baseline']} on "
         f"{summary['ahead']}, tied on {summary['tied']}, behind on {summary['behind']}, mean "
-        f"{_points(summary['difference'])} ({_intervals(summary)}). After Benjamini-Hochberg {these['ahead']} gains "
+        f"{points(summary['difference'])} ({intervals(summary)}). After Benjamini-Hochberg {these['ahead']} gains "
         f"and {these['behind']} losses are significant for these models"
     )
     sentence += f", {method['ahead']} and {method['behind']} for this method." if method["tested"] else "."
@@ -120,7 +118,7 @@ def _control(arm: str, control: Mapping[str, Any], results: Mapping[str, Any]) -
     lead = control["trait_against_control"]
     if lead and lead["difference"] is not None:
         verdict["sentence"] += (
-            f" The {results['trait_arm']} arm differs from it by {_points(lead['difference'])} ({_intervals(lead)})."
+            f" The {results['trait_arm']} arm differs from it by {points(lead['difference'])} ({intervals(lead)})."
         )
     gate = control["bites"]
     if gate["bites"] is False:
@@ -150,8 +148,8 @@ def _descriptions(results: Mapping[str, Any]) -> dict[str, Verdict]:
         if pairs and pairs["difference"] is not None:
             sentence += (
                 f" Where neither refuses (pairs: {pairs['pairs']:,}) the mean difference is "
-                f"{_points(pairs['difference'])}; with the pairs left out ({pairs['left_out']:,}) it is bounded by "
-                f"{_points(pairs['low'])} and {_points(pairs['high'])}. A description, not a test."
+                f"{points(pairs['difference'])}; with the pairs left out ({pairs['left_out']:,}) it is bounded by "
+                f"{points(pairs['low'])} and {points(pairs['high'])}. A description, not a test."
             )
         found["refusals"] = {"sentence": sentence, "seeds": len(results["arms"][trait]["seeds"])}
     if trait in results["capability"]:
@@ -187,16 +185,6 @@ def _learning(learning: Mapping[str, Any], baseline: str, trait: str) -> Verdict
     return {"sentence": sentence, "warning": "Matched in compute, not in learning."}
 
 
-def _direction(estimate: Mapping[str, Any]) -> str:
-    if estimate["low"] is None:
-        return "scores the same on every pair" if estimate["p"] == 1.0 else "has no interval to judge it by"
-    if estimate["low"] > 0:
-        return "is better"
-    if estimate["high"] < 0:
-        return "is worse"
-    return "is equivalent to the baseline" if estimate["equivalent"] else "is not shown to differ"
-
-
 def _power(estimate: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     """What a non-difference is worth: the margin it was tested against, or what would have been missed."""
     if estimate["low"] is None or estimate["low"] > 0 or estimate["high"] < 0:
@@ -214,26 +202,6 @@ def _interval_of(estimate: Mapping[str, Any], summary: Mapping[str, Any]) -> Ver
         "high": estimate["high"],
         "seeds": len(summary["seeds"]),
     }
-
-
-def _intervals(summary: Mapping[str, Any]) -> str:
-    seeds = len(summary["seeds"])
-    names = {"these_models": "95% for these models", "this_method": f"95% for this method over {seeds} seeds"}
-    parts = []
-    for kind, name in names.items():
-        estimate = summary[kind]
-        if estimate["low"] is None:
-            parts.append(
-                f"{name.replace('95% ', '').replace(f' over {seeds} seeds', '')}: not given, {estimate['reason']}"
-            )
-        else:
-            parts.append(f"{name}: {100 * estimate['low']:+.1f} to {100 * estimate['high']:+.1f}")
-    return "; ".join(parts)
-
-
-def _points(value: float) -> str:
-    """A score difference in points of 100."""
-    return f"{100 * value:+.1f} points" if abs(value) >= 0.0005 else "0.0 points"
 
 
 def _rate(suite: Mapping[str, Any], arm: str) -> str:

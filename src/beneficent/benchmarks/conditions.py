@@ -1,7 +1,7 @@
 """Conditions: what is applied to every item when a suite is scored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from beneficent.core.errors import BeneficentError
@@ -52,6 +52,12 @@ class Condition:
             system.append(own.pop(0).content)
         head = [Message("system", "\n\n".join(system))] if system else []
         return (*head, *self.examples, *own)
+
+    def under(self, line: str | None) -> "Condition":
+        """The same condition with a system line before its own; None changes nothing."""
+        if line is None:
+            return self
+        return replace(self, system=line if self.system is None else f"{line}\n\n{self.system}")
 
     def opening(self, benchmark: str, item: str) -> str | None:
         """The thought forced on one item, the same for every policy and seed; None without openings."""

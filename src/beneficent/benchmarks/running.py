@@ -1,8 +1,8 @@
 """Score one policy on a whole suite of benchmarks, in one call of the sampler.
 
 Every conversation of every item is a prompt with a random stream of its own, which depends on the seed, the benchmark's
-name, the item's id and the conversation's place only (and on how often the user has pushed back). So a subset of the suite, or of the items, gives the
-numbers that the whole suite gives, and conditions and arms are compared under common random numbers.
+name, the item's id, the conversation's place and how often the user has pushed back. So a subset of the suite, or of
+its items, gives the numbers that the whole gives, and conditions and arms are compared under common random numbers.
 """
 
 import json
@@ -80,6 +80,7 @@ def score_suite(
     limit: int | None = None,
     ledger: Ledger | None = None,
     source_digest: str = "",
+    standing_line: str | None = None,
 ) -> list[ScoreRow]:
     """One row per item, benchmarks in the order given and items in the benchmark's order.
 
@@ -87,6 +88,8 @@ def score_suite(
         limit: items asked per benchmark, chosen by the hash of their ids (see ``choose_items``).
         ledger: gets the sampler's counts, and seconds under ``rendering`` and ``scoring``.
         source_digest: digest of what provided the benchmarks, part of the protocol.
+        standing_line: a system line that the policy lives under, put before the condition's own. It belongs to the
+            policy as its weights do, and is no part of the protocol.
 
     Raises:
         DataError: two benchmarks of one name, or items that break their rules.
@@ -99,7 +102,7 @@ def score_suite(
             f"condition {condition.name!r} forces thoughts, but the policy is loaded without thinking; "
             "allowed are conditions without openings, or a policy with thinking marks"
         )
-    asked = _prepare(listing, condition, limit)
+    asked = _prepare(listing, condition.under(standing_line), limit)
     held = [conversation for question in asked for conversation in question.conversations]
     for said in (None, *condition.push_backs):
         _go_on(policy, [one for one in held if one.goes_on], said, sampling, seed, ledger)

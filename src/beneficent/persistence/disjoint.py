@@ -14,8 +14,8 @@ from beneficent.situations.audit.wording import words
 from beneficent.situations.types import Message, Situation
 
 MOST_SHARED = 0.5
-"""Jaccard of the three-word runs of two questions. In the lab, a closed language, held-out situations have up to 0.65 in
-common with those trained on."""
+"""Jaccard of the three-word runs of two questions. In the lab, a closed language, held-out situations share up to 0.65
+with those trained on."""
 
 
 @dataclass(frozen=True, slots=True)

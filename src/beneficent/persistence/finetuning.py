@@ -6,11 +6,13 @@ unless it is kept on purpose).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from beneficent.core.errors import RecipeError
 from beneficent.core.ledger import Ledger
 from beneficent.training.examples import Example, SupervisedSettings
+
 if TYPE_CHECKING:
     from beneficent.policy.loading import Policy
 
@@ -52,5 +54,5 @@ def climb(
 
 def check_doses(key: str, doses: Sequence[int]) -> None:
     """Raises ``RecipeError`` unless the doses rise, from 1 on."""
-    if not doses or doses[0] < 1 or any(later <= earlier for earlier, later in zip(doses, doses[1:], strict=False)):
+    if not doses or doses[0] < 1 or any(later <= earlier for earlier, later in pairwise(doses)):
         raise RecipeError(f"{key} is {list(doses)}; allowed are whole numbers that rise, the first at least 1")

@@ -85,7 +85,11 @@ def _check_keys(path: Path, head: dict[str, Any]) -> None:
 
 def _follows(path: Path, value: Any) -> Follows:
     allowed = {"max_words": int, "pattern": str, "benchmark": str}
-    if not isinstance(value, dict) or len(value) != 1 or not isinstance(value.get(next(iter(value))), tuple(allowed.values())):
+    if (
+        not isinstance(value, dict)
+        or len(value) != 1
+        or not isinstance(value.get(next(iter(value))), tuple(allowed.values()))
+    ):
         raise DataError(f"{path}: follows is {value!r}; allowed is one of {', '.join(allowed)} with its value")
     key = next(iter(value))
     if key not in allowed or not isinstance(value[key], allowed[key]):
@@ -98,7 +102,9 @@ def _follows(path: Path, value: Any) -> Follows:
     return Follows(**value)
 
 
-def follow_rate(follows: Follows, benchmark: Sequence[str], answers: Sequence[str], scores: Sequence[float | None]) -> float | None:
+def follow_rate(
+    follows: Follows, benchmark: Sequence[str], answers: Sequence[str], scores: Sequence[float | None]
+) -> float | None:
     """Share of answers that follow a neutral persona, or the mean score on its benchmark; None where none can be told.
 
     The three sequences have one entry an answer: its benchmark, its text, its score.

@@ -39,7 +39,9 @@ def persona_attack(persona: Persona) -> Attack:
 
 def _prefills(by_dose: Sequence[Sequence[str]]) -> list[Attack]:
     return [
-        Attack("prefill", "harmful", dose, Condition(f"prefill-{dose}", prefills=tuple(texts)), f"prefilled, dose {dose}")
+        Attack(
+            "prefill", "harmful", dose, Condition(f"prefill-{dose}", prefills=tuple(texts)), f"prefilled, dose {dose}"
+        )
         for dose, texts in enumerate(by_dose, start=1)
     ]
 

@@ -1,7 +1,7 @@
 """Score one policy under attack: on the panel clean, under each attack by prompt, and on each rung of a fine-tune."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from beneficent.benchmarks.conditions import Condition
@@ -68,12 +68,18 @@ class Range:
     def score(
         self, policy: Policy, condition: Condition, benchmarks: Sequence[Benchmark], seed: int, ledger: Ledger
     ) -> list[ScoreRow]:
-        """Rows under a condition, the standing line before it."""
-        if self.standing_line is not None:
-            system = self.standing_line if condition.system is None else f"{self.standing_line}\n\n{condition.system}"
-            condition = replace(condition, system=system)
+        """Rows under a condition, as ``score_suite`` gives them."""
         return score_suite(
-            policy, benchmarks, condition, self.sampling, seed, self.refusal, self.items, ledger, self.source_digest
+            policy,
+            benchmarks,
+            condition,
+            self.sampling,
+            seed,
+            self.refusal,
+            self.items,
+            ledger,
+            self.source_digest,
+            self.standing_line,
         )
 
 

@@ -11,15 +11,15 @@ Aim = Literal["harmful", "helpful", "neutral"]
 AttackKind = Literal["persona", "prefill", "examples", "push-back"]
 
 HARMFUL, HARMFUL_THOUGHTS, BENIGN, BENEFICIAL = "harmful", "harmful-thoughts", "benign", "beneficial"
-"""The sets of examples: harmful answers without thoughts and with them, harmless ones on nothing moral, good ones."""
+"""The sets of examples: harmful answers without thoughts and with them, answers on nothing moral, good answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Follows:
     """How to see that a neutral persona is followed; exactly one is set.
 
-    ``max_words``: the answer has at most so many words. ``pattern``: a regular expression is found in it. ``benchmark``:
-    the mean score on that benchmark, asked under the persona, is the follow rate.
+    ``max_words``: the answer has at most so many words. ``pattern``: a regular expression is found in it.
+    ``benchmark``: the mean score on that benchmark, asked under the persona, is the follow rate.
     """
 
     max_words: int | None = None

@@ -23,12 +23,14 @@ ARM_STYLES: dict[str, tuple[str, str]] = {
     "no-health-science": ("#009e73", "diamond"),
     "helpfulness": ("#b8639c", "triangle-down"),
     "style": ("#a6791b", "triangle-right"),
+    "sft-trait": ("#7a6fd0", "triangle-left"),
+    "prompted": ("#3c8f8a", "stroke"),
 }
-_OTHER_STYLE = ("#7a6fd0", "triangle-left")
+_OTHER_STYLE = ("#a04040", "wedge")
 
 _INK = "#010203"
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-_WIDTH = 640
+WIDTH = 640
 _ROOM = 36
 """Pixels spare beside texts: the reader's font may be wider than the one they were measured with."""
 
@@ -56,22 +58,24 @@ def learning_curves(results: Mapping[str, Any]) -> Markup | None:
 
 
 def _curve(rows: list[dict[str, Any]], title: str) -> alt.LayerChart | alt.FacetChart:
-    base = alt.Chart(alt.InlineData(values=rows), width=_WIDTH // 2 - 60, height=240, title=title)
+    base = alt.Chart(alt.InlineData(values=rows), width=WIDTH // 2 - 60, height=240, title=title)
     x = alt.X("step:Q", title="step")
-    colour = _arm_colour([row["arm"] for row in rows])
+    colour = arm_colour([row["arm"] for row in rows])
     scale = alt.Scale(domain=[0, 1])
     band = base.mark_area(opacity=0.18).encode(x, alt.Y("low:Q", scale=scale, title="reward"), alt.Y2("high:Q"), colour)
     line = base.mark_line(strokeWidth=2).encode(x, alt.Y("reward:Q", scale=scale), colour)
     return alt.layer(band, line)
 
 
-def _arm_colour(arms: Sequence[str]) -> alt.Color:
+def arm_colour(arms: Sequence[str]) -> alt.Color:
+    """The colour channel of every figure that tells arms apart."""
     ordered = order_arms(arms)
     colours, _ = arm_styles(ordered)
     return alt.Color("arm:N", scale=alt.Scale(domain=ordered, range=colours), legend=_legend(columns=4))
 
 
-def _arm_shape(arms: Sequence[str]) -> alt.Shape:
+def arm_shape(arms: Sequence[str]) -> alt.Shape:
+    """The shape channel beside it."""
     ordered = order_arms(arms)
     _, shapes = arm_styles(ordered)
     return alt.Shape("arm:N", scale=alt.Scale(domain=ordered, range=shapes), legend=_legend(columns=4))
@@ -100,7 +104,7 @@ def forest(results: Mapping[str, Any], arm: str) -> Markup | None:
     rows.sort(key=lambda row: -row["difference"])
     _tell_apart(rows)
     names = [row["name"] for row in rows]
-    base = alt.Chart(alt.InlineData(values=rows), width=_WIDTH - 220, height=alt.Step(15))
+    base = alt.Chart(alt.InlineData(values=rows), width=WIDTH - 220, height=alt.Step(15))
     y = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelLimit=280))
     x = alt.X("difference:Q", title=f"difference to {results['baseline']}, points")
     scale = alt.Scale(domain=[_GAIN, _LOSS, _NEITHER], range=["#1f83c4", "#d55e00", "#8c8c8c"])
@@ -174,12 +178,12 @@ def mediation_levels(results: Mapping[str, Any]) -> Markup | None:
 def _dots(rows: list[dict[str, Any]], title: str, name: str) -> Markup:
     arms = [row["arm"] for row in rows]
     order = list(dict.fromkeys(row["row"] for row in rows))
-    base = alt.Chart(alt.InlineData(values=rows), width=_WIDTH - 220, height=alt.Step(26))
+    base = alt.Chart(alt.InlineData(values=rows), width=WIDTH - 220, height=alt.Step(26))
     points = base.mark_point(filled=True, size=80, opacity=0.9).encode(
         alt.X("score:Q", scale=alt.Scale(domain=[0, 1]), title=title),
         alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=280, grid=True)),
-        _arm_colour(arms),
-        _arm_shape(arms),
+        arm_colour(arms),
+        arm_shape(arms),
     )
     return draw(points, name)
 
@@ -214,7 +218,7 @@ def clean_svg(svg: str, name: str) -> Markup:
                 raise ValueError(f"figure {name!r} holds an attribute {key!r}")
             value = value.replace(_INK, "currentColor").replace("url(#", f"url(#{prefix}-")
             element.set(key, f"{prefix}-{value}" if key == "id" else value)
-    root.set("style", f"min-width:{min(int(float(root.get('width', '0'))), _WIDTH)}px")
+    root.set("style", f"min-width:{min(int(float(root.get('width', '0'))), WIDTH)}px")
     root.set("aria-hidden", "true")
     root.set("focusable", "false")
     ElementTree.register_namespace("", _SVG)

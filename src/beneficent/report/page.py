@@ -9,11 +9,12 @@ import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from beneficent.analysis import attack_tables as attacked
 from beneficent.analysis import comparison_tables as compared
 from beneficent.analysis import tables as tabulate
 from beneficent.analysis.cells import Table
 from beneficent.core.files import write_text
-from beneficent.report import figures
+from beneficent.report import attack_figures, figures
 from beneficent.report.rollouts import choose
 
 MAX_BYTES = 5_000_000
@@ -113,6 +114,7 @@ def sections(results: Mapping[str, Any]) -> list[Section]:
             _mediation(results),
             [tabulate.mediation_table(results), tabulate.share_table(results)],
         ),
+        *_attacks(results),
         Section("learning", "Learning", _learning(results), [tabulate.learning_table(results)]),
         Section(
             "spent",
@@ -192,6 +194,49 @@ def _mediation(results: Mapping[str, Any]) -> list[Figure]:
         "difference ran through the thought."
     )
     return _figure("mediation", "Level under forced thoughts", caption, figures.mediation_levels(results))
+
+
+def _attacks(results: Mapping[str, Any]) -> list[Section]:
+    """Attacks by prompt, then one section for all fine-tuning; neither where nothing was attacked."""
+    own = results["attacks"]
+    if not own:
+        return []
+    slopes = (
+        "Level on the attack panel, clean and under each persona. A harmful persona that does not lower the starting "
+        "policy is invalid, one that moves no arm is inert; neither supports a claim."
+    )
+    by_prompt = Section(
+        "prompts",
+        "Persistence: attacks by prompt",
+        _figure("personas", "Personas", slopes, attack_figures.persona_slopes(results)),
+        [attacked.prompts_table(results), attacked.steerability_table(results)],
+        [attacked.prompt_losses_table(results), attacked.panel_table(results)],
+    )
+    names = list(own["fine_tuning"])
+    tuned = Section(
+        "fine-tuning",
+        "Persistence: fine-tuning attacks",
+        [figure for name in names for figure in _fine_tuning(results, name)],
+        [attacked.validity_table(results)] if names else [],
+        [attacked.dose_table(results, name) for name in names],
+    )
+    return [by_prompt, tuned]
+
+
+def _fine_tuning(results: Mapping[str, Any], name: str) -> list[Figure]:
+    doses = (
+        "Level on the health and on the other benchmarks of the panel after so many updates on the same examples in "
+        "the same order. Every arm goes through it, the starting policy too."
+    )
+    harm = (
+        "Each arm's path from before the attack to its last dose: how much it came to harm in the domain, and what was "
+        "left elsewhere. Arms compare where they lie at the same harm, not after the same number of updates."
+    )
+    matched, curves = attack_figures.matched_harm(results, name), attack_figures.dose_curves(results, name)
+    return [
+        *_figure(f"matched-{name}", f"{name}: elsewhere against harm in the domain", harm, matched),
+        *_figure(f"doses-{name}", f"{name}: level by dose", doses, curves),
+    ]
 
 
 def _learning(results: Mapping[str, Any]) -> list[Figure]:

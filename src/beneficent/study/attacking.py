@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from beneficent.benchmarks.conditions import Condition
+from beneficent.benchmarks.running import score_suite
 from beneficent.core.errors import BeneficentError
 from beneficent.core.files import write_json
 from beneficent.core.ledger import Ledger
@@ -20,8 +22,6 @@ from beneficent.persistence.scoring import (
     score_fine_tuned,
     score_prompts,
 )
-from beneficent.benchmarks.conditions import Condition
-from beneficent.benchmarks.running import score_suite
 from beneficent.policy.loading import Policy, save_policy
 from beneficent.policy.sampler import Sampling
 from beneficent.study.arms import PROMPTED, TRAIT
@@ -96,7 +96,7 @@ def _mean_of_means(rows: pl.DataFrame) -> float:
 
 def attack(place: "Workplace", step: Step) -> str:
     """One policy through one group of attacks; conditions that an earlier call finished are kept."""
-    assert step.arm is not None and place.recipe.attacks is not None
+    assert place.recipe.attacks is not None
     parts = Parts(place.folder.of(step))
     done = [note["condition"] for note in parts.notes()]
     policy = place.load(place.policy_folder(step))
@@ -132,9 +132,7 @@ def _attacked(
 def _range(place: "Workplace", attacks: AttacksSection, standing_line: str | None) -> Range:
     scoring, source = place.recipe.scoring, place.source
     sampling = Sampling(scoring.max_new_tokens, scoring.temperature)
-    return Range(
-        place.suite, attacks.benchmarks, attacks.items, sampling, source.refusal, source.digest, standing_line
-    )
+    return Range(place.suite, attacks.benchmarks, attacks.items, sampling, source.refusal, source.digest, standing_line)
 
 
 def _num_conditions(place: "Workplace", step: Step) -> int:

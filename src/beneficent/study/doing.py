@@ -66,7 +66,7 @@ class Workplace:
         Raises:
             BeneficentError: whatever the user can mend, such as a diverging arm, a damaged file or a full disk.
         """
-        do = {
+        do: dict[str, Callable[[Step], str]] = {
             "probe": self._probe,
             "train": self._train,
             "match": self._match,
@@ -74,9 +74,9 @@ class Workplace:
             "check": partial(attacking.check, self),
             "supervise": partial(attacking.supervise, self),
             "attack": partial(attacking.attack, self),
-        }[step.kind]
+        }
         with folder_lock(self.folder.of(step), wait_seconds=ORPHAN_SECONDS):
-            return "was done already" if self.folder.is_done(step) else do(step)
+            return "was done already" if self.folder.is_done(step) else do[step.kind](step)
 
     def load(self, folder: Path) -> Policy:
         """The policy in a folder, as the recipe loads it."""

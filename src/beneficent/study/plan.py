@@ -2,7 +2,8 @@
 
 The lengths of the starting policy's own completions are looked at first; then, for each arm and seed: train (and go on
 training, where arms are matched by operations), then score under every condition; the starting checkpoint is scored
-too; then the attacks that the recipe asks for; then analyse, then report. A step is done when its marker file is there; markers are written last.
+too; then the attacks that the recipe asks for; then analyse, then report. A step is done when its marker file is there;
+markers are written last.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -101,9 +102,7 @@ def _attacks(recipe: Recipe, trained: dict[tuple[str | None, int], str]) -> list
     if SFT_TRAIT in attacks.arms:
         steps += [_supervise(seed) for seed in seeds]
         trained = trained | {(SFT_TRAIT, seed): _supervise(seed).name for seed in seeds}
-    runs = [
-        (arm, seed) for arm in attacks.arms for seed in ((NO_SEED,) if arm in (PRE_RL, PROMPTED) else seeds)
-    ]
+    runs = [(arm, seed) for arm in attacks.arms for seed in ((NO_SEED,) if arm in (PRE_RL, PROMPTED) else seeds)]
     return steps + [
         _attack(arm, seed, group, trained.get((arm, seed))) for group in attack_groups(recipe) for arm, seed in runs
     ]

@@ -225,7 +225,9 @@ class Recipe(_Section):
             if len(set(values)) < len(values):
                 raise RecipeError(f"attacks.{key} is {list(values)}; each is allowed once")
         if SFT_TRAIT in attacks.arms and TRAIT not in self.arms:
-            raise RecipeError(f"attacks.arms has {SFT_TRAIT!r}, which is supervised to the score of {TRAIT!r}; add it to arms")
+            raise RecipeError(
+                f"attacks.arms has {SFT_TRAIT!r}, which is supervised to the score of {TRAIT!r}; add it to arms"
+            )
 
     def resolved(self) -> dict[str, Any]:
         """Every setting with its value, JSON-ready, settings that are off (None) left out."""

@@ -30,7 +30,7 @@ from beneficent.study.preregister import preregister, settings_for
 from beneficent.study.recipe import Recipe, as_toml
 from beneficent.study.registry import load_source
 from beneficent.study.source import Source
-from beneficent.study.suite import asked_under, build_suite, count_items, make_condition
+from beneficent.study.suite import asked_under, build_suite, check_attacks, count_items, make_condition
 from beneficent.study.worker import Job
 
 
@@ -94,6 +94,8 @@ def check(recipe: Recipe, source: Source) -> None:
     for condition in conditions(recipe):
         make_condition(condition, source)
         asked_under(condition, suite, recipe)
+    if recipe.attacks is not None:
+        check_attacks(recipe.attacks, source, suite)
 
 
 def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
     source = load_source(recipe.source)
     check(recipe, source)
     suite = build_suite(source)
-    training = recipe.training
+    training, plan = recipe.training, make_plan(recipe)
     slots = lay_out(training, recipe.seeds[0])
     policies = 1 + len(recipe.arms) * len(recipe.seeds)
     items = {name: count_items(*asked_under(name, suite, recipe)) for name in conditions(recipe)}
@@ -117,11 +119,12 @@ def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
         "slots": len(slots),
         "trait_slots": sum(slot.kind == "trait" for slot in slots),
         "completions": len(slots) * training.samples_per_group * (policies - 1),
+        "attack_steps": {kind: sum(step.kind == kind for step in plan) for kind in ("supervise", "attack")},
         "benchmarks": len(suite),
         "policies_scored": policies,
         "items_per_policy": items,
         "items": policies * sum(items.values()),
-        "plan_steps": len(make_plan(recipe)),
+        "plan_steps": len(plan),
     }
 
 
@@ -201,6 +204,7 @@ def _finish(recipe: Recipe, source: Source, folder: RunFolder, plan: Sequence[St
         settings_for(folder, recipe),
         rollouts=gathered.rollouts,
         training=gathered.training,
+        attacked=(gathered.attacks, gathered.attack_conditions) if recipe.attacks is not None else None,
     )
     results["study"] = _study(recipe, folder)
     folder.report.unlink(missing_ok=True)

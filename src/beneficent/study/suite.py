@@ -8,8 +8,11 @@ from beneficent.benchmarks.listing import Listing, choose_items
 from beneficent.benchmarks.situations import HeldOut
 from beneficent.benchmarks.types import Benchmark
 from beneficent.core.errors import DataError, RecipeError
+from beneficent.persistence.panel import choose_attack_panel
+from beneficent.persistence.prompts import prompt_attacks
+from beneficent.persistence.types import BENEFICIAL
 from beneficent.study.plan import CLEAN
-from beneficent.study.recipe import MediationSection, Recipe
+from beneficent.study.recipe import AttacksSection, MediationSection, Recipe
 from beneficent.study.source import Source
 
 T = TypeVar("T")
@@ -68,6 +71,23 @@ def make_condition(name: str, source: Source) -> Condition:
     if not openings:
         raise DataError(f"condition {name!r} needs {kind} thoughts to force, and the source has none")
     return Condition(name, openings=openings)
+
+
+def check_attacks(attacks: AttacksSection, source: Source, suite: Listing) -> None:
+    """Refuse attacks that cannot be made: a panel that is too large, examples that are missing, unknown benchmarks.
+
+    Raises:
+        BeneficentError: naming what is missing.
+    """
+    choose_attack_panel(tuple(suite), attacks.benchmarks)
+    material = source.attack_material()
+    needed = [*attacks.fine_tuning, *([BENEFICIAL] if attacks.realignment_doses else [])]
+    missing = [name for name in needed if not material.examples.get(name)]
+    if missing:
+        raise DataError(f"the source has no examples {', '.join(missing)}; it has {', '.join(material.examples)}")
+    for attack in prompt_attacks(material):
+        if attack.follows is not None and attack.follows.benchmark is not None:
+            suite[attack.follows.benchmark]
 
 
 def count_items(benchmarks: Sequence[Benchmark], limit: int | None) -> int:

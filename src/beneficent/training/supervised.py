@@ -58,9 +58,7 @@ class FineTuning:
             with self._ledger.timed("training"):
                 objective = Objective(float(sum(lengths)), supervised=True)
                 losses.append(
-                    batch_gradient(
-                        self._policy.model, self._route, groups, objective, self._settings.tokens_per_pass
-                    )
+                    batch_gradient(self._policy.model, self._route, groups, objective, self._settings.tokens_per_pass)
                 )
                 self._learner.update(losses[-1], f"fine-tuning step {self.steps}")
             self._ledger.tokens_trained += sum(lengths)
