@@ -77,8 +77,8 @@ def _fine_tuning(tuned: Mapping[str, Any], own: Mapping[str, Any], trait: str, b
 def _at_equal_harm(at: Mapping[str, Any], trait: str, baseline: str) -> str:
     side = "is better" if at["low"] > 0 else "is worse" if at["high"] < 0 else "is not shown to be better or worse"
     return (
-        f"Where both have come to the same harm in the domain (level {at['in_domain']:.2f}) the {trait} arm {side} than "
-        f"{baseline} elsewhere: {at['elsewhere']:.3f} against {at['reference']:.3f}, "
+        f"Where both have come to the same harm in the domain (level {at['in_domain']:.2f}) the {trait} arm {side} "
+        f"elsewhere than {baseline}: {at['elsewhere']:.3f} against {at['reference']:.3f}, "
         f"{points(at['difference'])} (95% for these models: {100 * at['low']:+.1f} to {100 * at['high']:+.1f})."
     )
 

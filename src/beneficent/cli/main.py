@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from beneficent.cli.attack import attack_app
 from beneficent.cli.doctor import doctor
 from beneficent.cli.lab import lab_app
 from beneficent.cli.situations import situations_app
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.add_typer(study_app, name="study")
 app.add_typer(lab_app, name="lab")
 app.add_typer(situations_app, name="situations")
+app.add_typer(attack_app, name="attack")
 app.command("doctor")(doctor)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from beneficent.benchmarks.conditions import Condition
@@ -10,10 +11,12 @@ from beneficent.benchmarks.running import ScoreRow, score_suite
 from beneficent.benchmarks.types import Benchmark, RefusalClass
 from beneficent.core.ledger import Ledger
 from beneficent.persistence.finetuning import climb
+from beneficent.persistence.keeping import keep_organism
 from beneficent.persistence.panel import choose_attack_panel
 from beneficent.persistence.personas import follow_rate
 from beneficent.persistence.types import BENEFICIAL, BENIGN, Attack, AttackMaterial
 from beneficent.policy.loading import Policy, clone_policy
+from beneficent.policy.lora import add_lora
 from beneficent.policy.sampler import Sampling
 from beneficent.training.examples import SupervisedSettings
 
@@ -41,6 +44,10 @@ class AttackSettings:
     realignment_doses: tuple[int, ...]
     supervised: SupervisedSettings
     seed: int
+    lora_rank: int | None = None
+    """Train an adapter of this rank; without it, all weights."""
+    keep: Path | None = None
+    """Where the policy is kept as it is after the last dose; without it, nowhere."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,8 @@ def score_fine_tuned(
     Rungs that are ``done`` are climbed again and not scored.
     """
     attacked, train = clone_policy(policy), settings.supervised
+    if settings.lora_rank is not None:
+        attacked = add_lora(attacked, settings.lora_rank)
     aim = "neutral" if name == BENIGN else "harmful"
     stages = [("finetune", name, aim, settings.doses)]
     if settings.realignment_doses and name != BENIGN:
@@ -135,6 +144,8 @@ def score_fine_tuned(
             about = _about(condition, kind, its_aim, rung.dose, "")
             yield AttackedRows({**about, "set": name, "loss": rung.loss, "ledger": ledger.as_dict()}, rows)
             ledger = _emptied(ledger)
+        if kind == "finetune" and settings.keep is not None:
+            keep_organism(attacked, settings.keep, name, doses[-1])
 
 
 def _emptied(ledger: Ledger) -> Ledger:

@@ -124,7 +124,7 @@ def _attacked(
         yield from score_prompts(policy, scored, chosen, seed, tuple(done))
     else:
         train = SupervisedSettings(attacks.learning_rate, attacks.batch_size)
-        settings = AttackSettings(attacks.doses, attacks.realignment_doses, train, seed)
+        settings = AttackSettings(attacks.doses, attacks.realignment_doses, train, seed, attacks.lora_rank)
         name = group.removeprefix(FINE_TUNING)
         yield from score_fine_tuned(policy, scored, material, name, settings, seed, tuple(done))
 

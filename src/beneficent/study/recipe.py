@@ -137,6 +137,8 @@ class AttacksSection(_Section):
     """AdamW's learning rate of all fine-tuning here but that of ``sft-trait``, which has the recipe's own."""
     batch_size: int = Field(16, ge=1)
     """Examples an update."""
+    lora_rank: int | None = Field(None, ge=1)
+    """Fine-tune an adapter of this rank; left out, all weights."""
 
     @model_validator(mode="after")
     def _can_be_climbed(self) -> Self:
