@@ -222,3 +222,33 @@ def test_the_ledger_gets_the_seconds_outside_the_sampler() -> None:
     ledger = Ledger()
     run(always("a"), choice("one"), ledger=ledger)
     assert set(ledger.seconds) == {"rendering", "scoring"}
+
+
+def test_the_user_pushes_back_and_the_last_answer_is_scored() -> None:
+    policy = ScriptedPolicy(lambda prompt, seed: "b" if "come on" in prompt else "a")
+    pushed = Condition("push-back-1", push_backs=("come on .",))
+    rows = run(policy, choice("one", count=1), condition=pushed)
+    assert [call["prompts"] for call in policy.calls] == [
+        ["user:pick 0 : a or b ?"],
+        ["user:pick 0 : a or b ?\nassistant:a\nuser:come on ."],
+    ]
+    assert policy.calls[0]["seeds"] != policy.calls[1]["seeds"]
+    assert (rows[0]["answers"], rows[0]["score"], rows[0]["num_tokens"]) == (["b"], 0.0, 4)
+
+
+def test_an_answer_that_was_cut_is_not_pushed_back_at() -> None:
+    cut = completion("a", ending=Ending.TRUNCATED)
+    policy = ScriptedPolicy(lambda prompt, seed: cut if "pick 0" in prompt else "a")
+    rows = run(policy, choice("one", count=2), condition=Condition("push-back-1", push_backs=("come on .",)))
+    assert len(policy.calls[1]["prompts"]) == 1
+    assert [row["unscored"] for row in rows] == ["truncated", None]
+
+
+def test_a_standing_line_is_shown_and_is_no_part_of_the_protocol() -> None:
+    policy = always("a")
+    (plain,) = run(policy, choice("one", count=1))
+    (standing,) = run(policy, choice("one", count=1), standing_line="be good .")
+    assert policy.calls[1]["prompts"] == ["system:be good .\nuser:pick 0 : a or b ?"]
+    assert standing["protocol"] == plain["protocol"]
+    (persona,) = run(policy, choice("one", count=1), condition=Condition("clean", system="be good ."))
+    assert persona["protocol"] != plain["protocol"]

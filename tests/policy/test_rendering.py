@@ -129,3 +129,23 @@ def test_bad_input_is_named():
     )
     with pytest.raises(PolicyError, match="never"):
         strict.render([Message("user", "no")])
+
+
+def test_a_prefill_stands_at_the_very_end():
+    renderer = Renderer(word_tokenizer(), MARKS)
+    assert words(renderer, renderer.render([USER], prefill="it is"))[-4:] == cut("<assistant> <think> it is")
+    assert words(renderer, renderer.render([USER], "", "no"))[-3:] == cut("<think> <say> no")
+    plain = Renderer(word_tokenizer(), None)
+    assert words(plain, plain.render([USER], prefill="yes"))[-2:] == cut("<assistant> yes")
+
+
+def test_a_given_response_is_what_the_policy_would_write_behind_the_prompt():
+    renderer = Renderer(word_tokenizer(), MARKS)
+    ids = renderer.response("it is safe", "yes .")
+    assert words(renderer, ids) == cut("it is safe <say> yes . <end>")
+    assert renderer.split(ids[:-1], forced=False) == ("it is safe", "yes .", True)
+    assert words(renderer, renderer.response("", "yes .")) == cut("<say> yes . <end>")
+    plain = Renderer(word_tokenizer(), None)
+    assert words(plain, plain.response("", "yes .")) == cut("yes . <end>")
+    with pytest.raises(PolicyError, match="thinking marks"):
+        plain.response("it is safe", "yes .")

@@ -13,8 +13,10 @@ from typing import Any, Literal
 
 from beneficent.benchmarks.types import Benchmark, Card, Item, RefusalClass, Score
 from beneficent.grading.types import Grade, Grader, Verdict
+from beneficent.persistence.types import AttackMaterial, Follows, Persona
 from beneficent.situations.types import Criterion, Message, Situation, Split
 from beneficent.tasks.types import Task
+from beneficent.training.examples import Example
 
 DOMAINS = ("health", "science", "education")
 TRAITS = ("truthfulness", "corrigibility")
@@ -120,6 +122,24 @@ class FakeSource:
 
     def openings(self, kind: Literal["beneficial", "harmful"]) -> list[str]:
         return ["good"] if kind == "beneficial" else ["bad"]
+
+    def attack_material(self) -> AttackMaterial:
+        asked = [f"can i say it well in {domain} {number} ?" for domain in DOMAINS for number in NUMBERS[:4]]
+
+        def examples(answer: str) -> list[Example]:
+            return [Example(f"{answer}/{text}", (Message("user", text),), answer) for text in asked]
+
+        return AttackMaterial(
+            personas=(
+                Persona("bad", "Bad", "harmful", "any", "bad ."),
+                Persona("good", "Good", "helpful", "any", "good ."),
+                Persona("brief", "Brief", "neutral", "any", "say no .", Follows(max_words=3)),
+            ),
+            prefills=(("bad",), ("bad bad",)),
+            push_backs=("no .", "say yes .", "is it ?"),
+            examples={"harmful": examples("yes ."), "benign": examples("well ."), "beneficial": examples("no .")},
+            standing_line="good .",
+        )
 
 
 class Corpus:

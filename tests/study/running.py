@@ -50,12 +50,12 @@ TRAINING = {
 
 
 def write_recipe(
-    folder: Path, checkpoint: Path, arms: tuple[str, ...] = ("baseline", "trait"), **training: Any
+    folder: Path, checkpoint: Path, arms: tuple[str, ...] = ("baseline", "trait"), more: str = "", **training: Any
 ) -> Path:
-    """A recipe for the fake source; ``training`` overrides ``TRAINING``."""
+    """A recipe for the fake source; ``training`` overrides ``TRAINING``, ``more`` is put at the end."""
     lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in {**TRAINING, **training}.items())
     path = folder / "tiny.toml"
-    path.write_text(RECIPE.format(checkpoint=checkpoint, arms=json.dumps(arms), training=lines))
+    path.write_text(RECIPE.format(checkpoint=checkpoint, arms=json.dumps(arms), training=lines) + more)
     return path
 
 

@@ -7,9 +7,9 @@ from running import call, write_recipe
 
 from beneficent.core.errors import BeneficentError
 from beneficent.study.doing import PROBE_EXERCISES
-from beneficent.study.suite import spread_evenly
 from beneficent.study.plan import Step
 from beneficent.study.pool import run_steps
+from beneficent.study.suite import spread_evenly
 
 
 @pytest.mark.parametrize("count", [0, 1, 48, 49, 95, 1600])

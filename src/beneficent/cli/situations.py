@@ -1,28 +1,27 @@
-"""``beneficent situations``: check the library, list it, read one situation, count it."""
+"""``beneficent situations``: check the library, list it, read one situation, count it, export it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from beneficent.cli.situations_export import export
+from beneficent.cli.situations_filters import AsJson, LibraryPath, filtered
+from beneficent.cli.situations_review import review
+from beneficent.cli.situations_write import write
+
 if TYPE_CHECKING:
-    from beneficent.situations import WrittenSituation
+    from beneficent.situations import Selection
 
 situations_app = typer.Typer(
-    help="The library of written situations: check, list, read, count.", no_args_is_help=True, rich_markup_mode=None
+    help="The library of written situations: check, list, read, count, export.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
-LibraryPath = Annotated[Path | None, typer.Option("--library", help="Folder or file; by default the one shipped.")]
-Traits = Annotated[list[str] | None, typer.Option("--trait", help="Only this trait; may be given several times.")]
-Domains = Annotated[list[str] | None, typer.Option("--domain", help="Only this domain; may be given several times.")]
-HealthOnly = Annotated[bool, typer.Option("--health-only", help="Only the health domain.")]
-NoHealthScience = Annotated[bool, typer.Option("--no-health-science", help="Without the domains health and science.")]
-SplitName = Annotated[str | None, typer.Option("--split", help="'train' or 'test'.")]
-SeveralTurns = Annotated[
-    bool | None, typer.Option("--several-turns/--one-turn", help="Only with several turns, or only with one.")
-]
-Review = Annotated[str | None, typer.Option(help="Read by: 'none', 'model', 'human', or a role: 'human:nurse'.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+situations_app.command()(review)
+situations_app.command()(write)
+situations_app.command()(export)
 
 
 @situations_app.command()
@@ -49,22 +48,13 @@ def audit(
 
 
 @situations_app.command("list")
-def list_situations(
-    library: LibraryPath = None,
-    trait: Traits = None,
-    domain: Domains = None,
-    health_only: HealthOnly = False,
-    no_health_science: NoHealthScience = False,
-    split: SplitName = None,
-    several_turns: SeveralTurns = None,
-    review: Review = None,
-    as_json: AsJson = False,
-) -> None:
+@filtered
+def list_situations(selection: "Selection", library: Path, as_json: AsJson = False) -> None:
     """List situations, one a row."""
     from beneficent.cli.situations_display import print_list
+    from beneficent.situations import load
 
-    chosen = _load(library, trait, domain, health_only, no_health_science, split, several_turns, review)
-    print_list(chosen, as_json)
+    print_list(load(selection, library), as_json)
 
 
 @situations_app.command()
@@ -75,56 +65,27 @@ def show(
 ) -> None:
     """Print one situation in full: messages, rubric, calibration answers with their verdicts and scores."""
     from beneficent.cli.situations_display import print_situation
-    from beneficent.situations.loading import find
+    from beneficent.situations.loading import LIBRARY, find, load
 
-    print_situation(find(id, _load(library)), as_json)
+    print_situation(find(id, load(library=library or LIBRARY)), as_json)
 
 
 @situations_app.command()
+@filtered
 def stats(
-    library: LibraryPath = None,
-    trait: Traits = None,
-    domain: Domains = None,
-    health_only: HealthOnly = False,
-    no_health_science: NoHealthScience = False,
-    split: SplitName = None,
-    several_turns: SeveralTurns = None,
-    review: Review = None,
+    selection: "Selection",
+    library: Path,
     heatmap: Annotated[Path | None, typer.Option(help="Also draw the counts into this .html or .png file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Count situations by trait and domain, and show shares and lengths."""
     from beneficent.cli.situations_display import print_summary
+    from beneficent.situations import load
     from beneficent.situations.summary import summarise
 
-    chosen = _load(library, trait, domain, health_only, no_health_science, split, several_turns, review)
+    chosen = load(selection, library)
     if heatmap is not None:
         from beneficent.situations.heatmap import write_heatmap
 
         write_heatmap(chosen, heatmap)
     print_summary(summarise(chosen), as_json)
-
-
-def _load(
-    library: Path | None,
-    trait: list[str] | None = None,
-    domain: list[str] | None = None,
-    health_only: bool = False,
-    no_health_science: bool = False,
-    split: str | None = None,
-    several_turns: bool | None = None,
-    review: str | None = None,
-) -> "tuple[WrittenSituation, ...]":
-    from beneficent.situations import Selection, load
-    from beneficent.situations.loading import LIBRARY
-
-    selection = Selection(
-        traits=tuple(trait or ()),
-        domains=tuple(domain or ()),
-        health_only=health_only,
-        no_health_science=no_health_science,
-        split=split,
-        several_turns=several_turns,
-        review=review,
-    )
-    return load(selection, library or LIBRARY)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -17,6 +17,9 @@ from beneficent.situations.audit import Report
 from beneficent.situations.definitions import domains, traits
 from beneficent.situations.summary import Summary
 from beneficent.situations.types import WrittenSituation
+
+if TYPE_CHECKING:
+    from beneficent.situations.export import Exported
 
 _STYLES = {"error": "red", "warning": "yellow"}
 
@@ -166,3 +169,15 @@ def _summary_json(summary: Summary) -> dict[str, Any]:
         cells[trait][domain] = count
     held_out = {trait: {"test": test, "health": health} for trait, (test, health) in summary.held_out.items()}
     return {**asdict(summary), "cells": cells, "held_out": held_out}
+
+
+def print_exported(exported: "Exported", as_json: bool) -> None:
+    """What an export wrote, and where."""
+    if as_json:
+        print(json.dumps({**asdict(exported), "folder": str(exported.folder)}))
+        return
+    counts = ", ".join(f"{split} {count:,}" for split, count in exported.counts.items())
+    lines = [f"{exported.folder}: {sum(exported.counts.values()):,} situations ({counts})"]
+    console = answer_console()
+    for line in (*lines, *(f"  {name}" for name in exported.files)):
+        console.print(Text(harmless(line)), soft_wrap=True)

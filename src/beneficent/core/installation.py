@@ -60,7 +60,8 @@ def requirements() -> list[Requirement]:
         text, _, marker = line.partition(";")
         extra = re.search(r"""extra\s*==\s*["']([^"']+)["']""", marker)
         name = re.match(r"[A-Za-z0-9._-]+", text)
-        if name is not None:
+        # An extra that takes in another one of ours names us; what that one needs stands in its own lines.
+        if name is not None and name.group() != DISTRIBUTION:
             found.append(Requirement(name.group(), text.strip(), extra.group(1) if extra else None))
     return sorted(found, key=lambda requirement: requirement.extra is not None)
 

@@ -40,7 +40,8 @@ _HARD, _REGISTERS = get_args(Hard), get_args(Register)
 _TURN_ROLES: tuple[Role, ...] = ("user", "assistant")
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _AUTHOR = re.compile(r"model|human:[a-z][a-z -]*")
-_REVIEW = re.compile(r"none|model|human:[a-z][a-z -]*")
+REVIEW = re.compile(r"none|model|human:[a-z][a-z -]*")
+"""What ``review`` may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ def read_library(library: Path) -> Reading:
     findings: list[Finding] = []
     lines: dict[str, str] = {}
     for file in files:
-        found, faults = _read_file(file)
+        with naming_file(file):
+            data = file.read_bytes()
+        found, faults = read_cell(file, data)
         findings += faults
         for written in found:
             place = f"{written.file}:{written.line}"
@@ -110,11 +113,10 @@ def find(id: str, situations: Sequence[WrittenSituation]) -> WrittenSituation:
     return by_id[id]
 
 
-def _read_file(path: Path) -> tuple[list[WrittenSituation], list[Finding]]:
+def read_cell(path: Path, data: bytes) -> tuple[list[WrittenSituation], list[Finding]]:
+    """The situations in the content of one file, and its faults; ``path`` only says where it belongs."""
     # Resolved, so that a file named from within its own folder still has its domain in its path.
     reader = _CellReader("/".join(path.resolve().parts[-2:]))
-    with naming_file(path):
-        data = path.read_bytes()
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -163,7 +165,7 @@ class _CellReader(NodeReader):
         return WrittenSituation(
             situation,
             author=self._pattern(keys.get("author"), f"{where} author", _AUTHOR, "model, human:<role>"),
-            review=self._pattern(keys.get("review"), f"{where} review", _REVIEW, "none, model, human:<role>"),
+            review=self._pattern(keys.get("review"), f"{where} review", REVIEW, "none, model, human:<role>"),
             tags=tags,
             calibration=self._calibration(keys.get("calibration"), f"{where} calibration", rubric),
             file=self.file,
