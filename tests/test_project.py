@@ -277,6 +277,8 @@ SETTINGS = (
     "beneficent.study.recipe.PolicySection",
     "beneficent.study.recipe.ScoringSection",
     "beneficent.study.recipe.MediationSection",
+    "beneficent.study.recipe.AttacksSection",
+    "beneficent.training.examples.SupervisedSettings",
     "beneficent.grading.judge.JudgeSettings",
     "beneficent.analysis.settings.AnswerSettings",
     "beneficent.lab.language.world.World",
@@ -321,7 +323,9 @@ def test_what_the_committed_recipes_change_has_its_source() -> None:
         recipe = load_recipe(str(file))
         assert f"`{recipe.name}`" in section
         assert all(arm == "style" or arm in page for arm in recipe.arms)
-        for part in (recipe.training, recipe.scoring, recipe.policy, recipe.analysis, recipe.mediation):
+        for part in (recipe.training, recipe.scoring, recipe.policy, recipe.analysis, recipe.mediation, recipe.attacks):
+            if part is None:
+                continue
             default = type(part)()
             changed = [key for key in keys_of(part) if getattr(part, key) != getattr(default, key)]
             assert [key for key in changed if f"`{key}`" not in section] == [], f"{file.name}: not explained"

@@ -121,17 +121,26 @@ def answer(
         "capability": _summaries(against["capability"], others, settings),
         "chat": _summaries(against["chat"], others, settings),
         "mediation": mediation(sheets, others, arms, settings),
-        "attacks": attacks(*attacked, cards, settings) if attacked is not None else None,
+        "attacks": attacks(*attacked, cards, settings) if attacked else None,
         **_training(trained, trajectories, training or {}, ledgers, settings),
-        "denominators": {arm: {role: _count(own, arm) for role, own in by_role.items() if own} for arm in arms},
-        "unscored": unscored_reasons(scores),
-        "protocols": _protocols(sheets),
-        "published": PUBLISHED,
+        **_footing(by_role, arms, scores, sheets),
     }
     results["verdicts"] = verdicts(results, settings)
     results["warnings"] = _warnings(results, against["alignment"])
     jsonable: dict[str, Any] = _jsonable(results)
     return jsonable
+
+
+def _footing(
+    by_role: Mapping[str, Sequence[Sheet]], arms: Sequence[str], scores: pl.DataFrame, sheets: Sequence[Sheet]
+) -> dict[str, Any]:
+    """What every number rests on, and what the paper has beside it."""
+    return {
+        "denominators": {arm: {role: _count(own, arm) for role, own in by_role.items() if own} for arm in arms},
+        "unscored": unscored_reasons(scores),
+        "protocols": _protocols(sheets),
+        "published": PUBLISHED,
+    }
 
 
 def _arms(sheets: Sequence[Sheet], settings: AnswerSettings) -> list[str]:

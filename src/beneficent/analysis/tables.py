@@ -27,6 +27,7 @@ from beneficent.analysis.comparison_tables import (
 )
 from beneficent.analysis.published import PUBLISHED
 from beneficent.analysis.sheets import START
+from beneficent.analysis.worlds import worlds_table
 
 
 def tables(results: Results) -> list[Table]:
@@ -45,6 +46,7 @@ def tables(results: Results) -> list[Table]:
         mediation_table(results),
         share_table(results),
         *attack_tables(results),
+        worlds_table(results),
         learning_table(results),
         ledger_table(results),
         seconds_table(results),

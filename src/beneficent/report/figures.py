@@ -175,6 +175,35 @@ def mediation_levels(results: Mapping[str, Any]) -> Markup | None:
     return _dots(rows, "score on the panel", "mediation") if rows else None
 
 
+def world_differences(results: Mapping[str, Any]) -> Markup | None:
+    """Trait against baseline in each world: the trained format and the others, with intervals."""
+    rows = [
+        {
+            "world": world["source"],
+            "formats": name,
+            "difference": 100 * own["difference"],
+            "low": _points(own["these_models"]["low"]),
+            "high": _points(own["these_models"]["high"]),
+        }
+        for world in results.get("worlds") or ()
+        for name, own in world["subsets"].items()
+        if own["difference"] is not None
+    ]
+    if not rows:
+        return None
+    base = alt.Chart(alt.InlineData(values=rows), width=WIDTH - 260, height=alt.Step(18))
+    order = list(dict.fromkeys(row["world"] for row in rows))
+    y = alt.Y("world:N", sort=order, title=None, axis=alt.Axis(labelLimit=200))
+    offset = alt.YOffset("formats:N", sort=["trained format", "other formats"])
+    scale = alt.Scale(domain=["trained format", "other formats"], range=["#d55e00", "#1f83c4"])
+    colour = alt.Color("formats:N", scale=scale, legend=_legend())
+    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=_INK, opacity=0.6).encode(alt.X("zero:Q"))
+    rule = base.mark_rule(strokeWidth=2.5).encode(y, alt.X("low:Q", title=""), alt.X2("high:Q"), colour, offset)
+    x = alt.X("difference:Q", title="trait minus baseline, points")
+    point = base.mark_point(filled=True, size=60, opacity=1).encode(y, x, colour, offset)
+    return draw(alt.layer(zero, rule, point), "worlds")
+
+
 def _dots(rows: list[dict[str, Any]], title: str, name: str) -> Markup:
     arms = [row["arm"] for row in rows]
     order = list(dict.fromkeys(row["row"] for row in rows))

@@ -13,6 +13,7 @@ from beneficent.analysis import attack_tables as attacked
 from beneficent.analysis import comparison_tables as compared
 from beneficent.analysis import tables as tabulate
 from beneficent.analysis.cells import Table
+from beneficent.analysis.worlds import worlds_table
 from beneficent.core.files import write_text
 from beneficent.report import attack_figures, figures
 from beneficent.report.rollouts import choose
@@ -115,6 +116,7 @@ def sections(results: Mapping[str, Any]) -> list[Section]:
             [tabulate.mediation_table(results), tabulate.share_table(results)],
         ),
         *_attacks(results),
+        Section("worlds", "Null worlds beside the real one", _worlds(results), [worlds_table(results)]),
         Section("learning", "Learning", _learning(results), [tabulate.learning_table(results)]),
         Section(
             "spent",
@@ -194,6 +196,14 @@ def _mediation(results: Mapping[str, Any]) -> list[Figure]:
         "difference ran through the thought."
     )
     return _figure("mediation", "Level under forced thoughts", caption, figures.mediation_levels(results))
+
+
+def _worlds(results: Mapping[str, Any]) -> list[Figure]:
+    caption = (
+        "Difference between trait and baseline arm, 95% interval for these models, in the trained format and in the "
+        "others, one row a world. The null worlds have no common cause for other formats to share."
+    )
+    return _figure("worlds", "Trait against baseline by world", caption, figures.world_differences(results))
 
 
 def _attacks(results: Mapping[str, Any]) -> list[Section]:

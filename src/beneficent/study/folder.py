@@ -8,9 +8,12 @@
     arms/<arm>-<seed>/  policy/ (Hugging Face), steps/, rollouts/, done.json; checkpoint/ while training
     scores/<arm>-<seed>/<condition>/   one row per item, done.json
     ledger.json         what was spent, by arm and seed and in all
+    attacks/<arm>-<seed>/<group>/      the same under attack; check.json
+    beside/<source>/    the same study in another source, a run folder of its own
     results.json, report.html
 """
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,6 +48,10 @@ class RunFolder:
     @property
     def preregistration(self) -> Path:
         return self.path / "preregistration.json"
+
+    def beside(self, source: str) -> Path:
+        """The run folder of the same study in another source."""
+        return self.path / "beside" / re.sub(r"[^A-Za-z0-9.-]+", "-", source)
 
     def of(self, step: Step) -> Path:
         """The step's own folder."""

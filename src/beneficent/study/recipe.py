@@ -157,6 +157,8 @@ class Recipe(_Section):
     """What this study is for, in a sentence; the only key that may change without a new run."""
     source: str
     """Where checkpoint, situations, tasks, graders and benchmarks come from; see ``study.registry``."""
+    beside: tuple[str, ...] = ()
+    """Other sources in which the same study is run, each in a folder of its own, and shown beside this one."""
     arms: tuple[str, ...] = Field(min_length=1)
     """Training conditions, by name; see ``study.arms``."""
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
@@ -176,7 +178,7 @@ class Recipe(_Section):
 
     @model_validator(mode="after")
     def _can_be_run(self) -> Self:
-        for key, values in (("arms", self.arms), ("seeds", self.seeds)):
+        for key, values in (("arms", self.arms), ("seeds", self.seeds), ("beside", (self.source, *self.beside))):
             twice = sorted({str(value) for value in values if list(values).count(value) > 1})
             if twice:
                 raise RecipeError(f"{key} names {', '.join(twice)} twice; each is allowed once")

@@ -5,7 +5,7 @@ This process plans, shows and analyses; it never imports torch. The steps are do
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ def run_study(recipe: Recipe, options: Options, listen: Listener) -> RunFolder:
     source = load_source(recipe.source)
     check(recipe, source)
     path = options.out or default_folder(recipe, source.digest)
+    for one in beside(recipe):
+        check(one, load_source(one.source))
     with folder_lock(path):
         folder = open_folder(path, recipe, source.digest)
         plan = make_plan(recipe)
@@ -71,9 +73,16 @@ def run_study(recipe: Recipe, options: Options, listen: Listener) -> RunFolder:
             note_environment(folder, describe(len(jobs), options.devices))
             folder.results.unlink(missing_ok=True)
             run_steps(to_do, jobs, listen)
+        for one in beside(recipe):
+            run_study(one, replace(options, out=folder.beside(one.source)), listen)
         _finish(recipe, source, folder, plan, listen)
     listen(RunFinished(str(folder.path), time.perf_counter() - start))
     return folder
+
+
+def beside(recipe: Recipe) -> list[Recipe]:
+    """The same study in each of the other sources that the recipe names."""
+    return [recipe.model_copy(update={"source": name, "beside": ()}) for name in recipe.beside]
 
 
 def check(recipe: Recipe, source: Source) -> None:
@@ -190,6 +199,7 @@ def _finish(recipe: Recipe, source: Source, folder: RunFolder, plan: Sequence[St
     if folder.results.is_file() and folder.report.is_file():
         return
     from beneficent.analysis.answer import answer
+    from beneficent.analysis.worlds import add_worlds
     from beneficent.report.page import render
 
     start = time.perf_counter()
@@ -207,6 +217,10 @@ def _finish(recipe: Recipe, source: Source, folder: RunFolder, plan: Sequence[St
         attacked=(gathered.attacks, gathered.attack_conditions) if recipe.attacks is not None else None,
     )
     results["study"] = _study(recipe, folder)
+    add_worlds(
+        results,
+        {recipe.source: results} | {name: read_json(folder.beside(name) / "results.json") for name in recipe.beside},
+    )
     folder.report.unlink(missing_ok=True)
     write_json(folder.results, results)
     listen(StepFinished("analyse", time.perf_counter() - start, str(folder.results)))
