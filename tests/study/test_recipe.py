@@ -136,7 +136,7 @@ def test_a_name_is_looked_up_here_first(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes/lab.toml").write_text(PLAIN)
     assert load_recipe("lab").name == "a"
-    with pytest.raises(RecipeError, match=r"no recipe 'labb', did you mean 'lab'\?; allowed are lab, lab-quick"):
+    with pytest.raises(RecipeError, match=r"no recipe 'labb', did you mean 'lab'\?; allowed are lab, lab-null"):
         find_recipe("labb")
     with pytest.raises(RecipeError, match=r"no recipe file gone\.toml"):
         find_recipe("gone.toml")

@@ -22,6 +22,9 @@ score or a difference lies in 0..1 (points are 100 times that), ``None`` is "not
                 differences: {condition: {these_models, this_method: Estimate}},
                 share: {value, low, high, kind, by_condition, reason}}}}}
 ``attacks``     None or what attacks did, see ``attacks.attacks`` and ``dose_curves.fine_tuning``
+``worlds``      None or the same study in other sources beside this one, see ``worlds.add_worlds``
+``monitoring``  None or whether a monitor sees misbehaviour in thoughts, see ``monitoring.monitoring``
+``structure``   do benchmarks share a factor over the trained policies, see ``structure.structure``; or {reason}
 ``learning``    {arms: {arm: {weight_change, kl, live_standard, ..., update_norm}},
                 baseline_over_trait: {weight_change, kl}, matched_in_learning: bool|None}
 ``length``      {arm: {thought_tokens, answer_tokens: {start, end}}}
@@ -53,10 +56,12 @@ from beneficent.analysis.comparison import Row, compare, correct, summarise
 from beneficent.analysis.controls import control_arm, learning, ledger_table, length_drift
 from beneficent.analysis.curves import learning_curves
 from beneficent.analysis.mediation import mediation
+from beneficent.analysis.monitoring import monitoring
 from beneficent.analysis.published import PUBLISHED
 from beneficent.analysis.refusals import non_refusing_pairs, refusal_rates
 from beneficent.analysis.settings import AnswerSettings
 from beneficent.analysis.sheets import CLEAN, START, Denominators, Run, Sheet, lay_out, unscored_reasons
+from beneficent.analysis.structure import structure_of
 from beneficent.analysis.transfer import by_family, by_subset, transfer_lines
 from beneficent.analysis.verdicts import verdicts
 from beneficent.benchmarks.types import Card
@@ -118,12 +123,11 @@ def answer(
         "transfer": transfer_lines(against["alignment"], settings),
         "controls": _controls(controls, rows["alignment"], rollouts, trajectories, settings),
         "refusals": _refusals(by_role, arms, others, settings),
-        "capability": _summaries(against["capability"], others, settings),
-        "chat": _summaries(against["chat"], others, settings),
+        **{role: _summaries(against[role], others, settings) for role in ("capability", "chat")},
         "mediation": mediation(sheets, others, arms, settings),
         "attacks": attacks(*attacked, cards, settings) if attacked else None,
         **_training(trained, trajectories, training or {}, ledgers, settings),
-        **_footing(by_role, arms, scores, sheets),
+        **_footing(by_role, arms, scores, sheets, cards),
     }
     results["verdicts"] = verdicts(results, settings)
     results["warnings"] = _warnings(results, against["alignment"])
@@ -132,10 +136,16 @@ def answer(
 
 
 def _footing(
-    by_role: Mapping[str, Sequence[Sheet]], arms: Sequence[str], scores: pl.DataFrame, sheets: Sequence[Sheet]
+    by_role: Mapping[str, Sequence[Sheet]],
+    arms: Sequence[str],
+    scores: pl.DataFrame,
+    sheets: Sequence[Sheet],
+    cards: Sequence[Card],
 ) -> dict[str, Any]:
-    """What every number rests on, and what the paper has beside it."""
+    """What lies under the comparisons: monitors, a common factor, denominators; and what the paper has beside them."""
     return {
+        "monitoring": monitoring(scores, cards, arms),
+        "structure": structure_of([sheet for own in by_role.values() for sheet in own]),
         "denominators": {arm: {role: _count(own, arm) for role, own in by_role.items() if own} for arm in arms},
         "unscored": unscored_reasons(scores),
         "protocols": _protocols(sheets),

@@ -15,6 +15,10 @@ PUBLISHED: dict[str, str] = {
         "where neither model refuses, ahead on 19 of 20, mean +11.0 points"
     ),
     "capability": "GPQA +4.7, HMMT +4.8, SWE-Bench Pro +7.1, instruction following +1.2 points",
+    "monitoring": "chain-of-thought monitorability on three benchmarks: 0.740 -> 0.907, 0.858 -> 0.888, 0.513 -> 0.561",
+    "structure": (
+        "13 models: mean Spearman 0.107 (null -0.019 to 0.029); first component 28.2% of variance (null 15.3% to 20.8%)"
+    ),
     "persona": (
         "harmful medical persona, 5 health benchmarks: baseline 0.395 -> 0.144, trait 0.455 -> 0.336, 0.132 less lost "
         "(0.052 to 0.212); disallowed mental-health persona: 0.178 less lost (0.069 to 0.287)"

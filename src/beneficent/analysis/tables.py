@@ -27,6 +27,7 @@ from beneficent.analysis.comparison_tables import (
 )
 from beneficent.analysis.published import PUBLISHED
 from beneficent.analysis.sheets import START
+from beneficent.analysis.structure import structure_table
 from beneficent.analysis.worlds import worlds_table
 
 
@@ -45,8 +46,10 @@ def tables(results: Results) -> list[Table]:
         pairs_table(results),
         mediation_table(results),
         share_table(results),
+        monitoring_table(results),
         *attack_tables(results),
         worlds_table(results),
+        structure_table(results),
         learning_table(results),
         ledger_table(results),
         seconds_table(results),
@@ -158,6 +161,29 @@ def share_table(results: Results) -> Table:
             rows.append((f"{arm}: {name}", str(reading["benchmarks"]), *cells, text))
     columns = ("arm: formats", "benchmarks", *own["conditions"], "share through the thought (95% these models)")
     return Table(f"Mediation: difference against {results['baseline']}, points", columns, rows)
+
+
+def monitoring_table(results: Results) -> Table:
+    """How well misbehaviour is seen with the thought and without, on all monitoring benchmarks and on each."""
+    own = results["monitoring"]
+    if not own:
+        return Table("Monitorability", (), [])
+    rows = []
+    for name, by_arm in own["benchmarks"].items():
+        for arm, cell in by_arm.items():
+            kinds = ("with_thought", "answer_only", "difference")
+            values = [
+                UNKNOWN if cell[measure] is None else f"{cell[measure][kind]:.3f}"
+                for measure in ("auroc", "tpr_tnr")
+                for kind in kinds
+            ]
+            counts = f"{cell['positives']} / {cell['negatives']}"
+            rows.append((f"{name}: {arm}", counts, *values, cell["reason"] or ""))
+    columns = (
+        "benchmark: arm", "misbehaving / other", "AUROC with thought", "answer only", "difference",
+        "TPR x TNR with thought", "answer only", "difference", "not said because",
+    )  # fmt: skip
+    return Table("Monitorability: a monitor learnt on the pre-RL policy", columns, rows)
 
 
 def learning_table(results: Results) -> Table:

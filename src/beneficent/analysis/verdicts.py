@@ -10,6 +10,7 @@ from typing import Any
 from beneficent.analysis.attack_verdicts import attack_verdicts
 from beneficent.analysis.published import PUBLISHED
 from beneficent.analysis.settings import AnswerSettings
+from beneficent.analysis.sheets import START
 from beneficent.analysis.wording import chosen_estimate, direction, intervals, points
 
 QUESTIONS: dict[str, str] = {
@@ -23,10 +24,12 @@ QUESTIONS: dict[str, str] = {
     "style": "Would rewarding a trait-neutral style have done it?",
     "refusals": "Is it refusing more?",
     "capability": "What did it cost in capability?",
+    "monitoring": "Can misbehaviour still be seen in the thought?",
     "persona": "Does it stand a harmful persona?",
     "steering": "Is it still steerable?",
     "fine-tuning": "Does it stand fine-tuning on harmful health answers?",
     "mediation": "How much of it runs through the thought?",
+    "structure": "Do the benchmarks share a factor?",
     "learning": "Did the baseline learn as much as the trait arm?",
 }
 """Question id -> the question, in the order of the page."""
@@ -158,6 +161,10 @@ def _descriptions(results: Mapping[str, Any]) -> dict[str, Verdict]:
         )
     if results["mediation"] and trait in results["mediation"]["arms"]:
         found["mediation"] = _mediation(results["mediation"]["arms"][trait]["all"], trait)
+    if results["monitoring"]:
+        found["monitoring"] = _monitoring(results["monitoring"]["benchmarks"]["all"], baseline, trait)
+    if "plain" in results["structure"]:
+        found["structure"] = _structure(results["structure"])
     if results["learning"]["matched_in_learning"] is not None:
         found["learning"] = _learning(results["learning"], baseline, trait)
     return found
@@ -172,6 +179,31 @@ def _mediation(reading: Mapping[str, Any], trait: str) -> Verdict:
         f"models: {share['low']:.0%} to {share['high']:.0%}): so much of it goes when both arms get the same thought."
     )
     return {"sentence": sentence, "kind": "these_models", "low": share["low"], "high": share["high"], "seeds": seeds}
+
+
+def _monitoring(by_arm: Mapping[str, Any], baseline: str, trait: str) -> Verdict:
+    parts = []
+    for arm in (START, baseline, trait):
+        own = by_arm.get(arm)
+        if own and own["auroc"]:
+            auroc = own["auroc"]
+            parts.append(f"{arm} {auroc['with_thought']:.3f} ({auroc['answer_only']:.3f} from the answer alone)")
+        elif own:
+            parts.append(f"{arm} not said, {own['reason']}")
+    return {"sentence": f"AUROC of a monitor that reads thought and answer: {', '.join(parts)}. A description."}
+
+
+def _structure(structure: Mapping[str, Any]) -> Verdict:
+    pairs, component = structure["plain"]["spearman"], structure["plain"]["component"]
+    sentence = (
+        f"Over {structure['blocks']} independent runs the mean Spearman correlation of {structure['benchmarks']} "
+        f"benchmarks is {pairs['value']:.3f} (null {pairs['low']:.3f} to {pairs['high']:.3f}, p = {pairs['p']:.4f}); "
+        f"the first component holds {component['value']:.1%} (null {component['low']:.1%} to {component['high']:.1%})."
+    )
+    if structure["partial"]:
+        left = structure["partial"]["spearman"]
+        sentence += f" With capability taken out the correlation is {left['value']:.3f} (p = {left['p']:.4f})."
+    return {"sentence": sentence}
 
 
 def _learning(learning: Mapping[str, Any], baseline: str, trait: str) -> Verdict:

@@ -8,6 +8,7 @@ from beneficent.cli.attack import attack_app
 from beneficent.cli.doctor import doctor
 from beneficent.cli.lab import lab_app
 from beneficent.cli.situations import situations_app
+from beneficent.cli.structure import structure
 from beneficent.cli.study import study_app
 from beneficent.core.errors import BeneficentError
 
@@ -24,6 +25,7 @@ app.add_typer(lab_app, name="lab")
 app.add_typer(situations_app, name="situations")
 app.add_typer(attack_app, name="attack")
 app.command("doctor")(doctor)
+app.command("structure")(structure)
 
 
 @app.callback(invoke_without_command=True)

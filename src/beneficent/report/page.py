@@ -13,6 +13,7 @@ from beneficent.analysis import attack_tables as attacked
 from beneficent.analysis import comparison_tables as compared
 from beneficent.analysis import tables as tabulate
 from beneficent.analysis.cells import Table
+from beneficent.analysis.structure import structure_table
 from beneficent.analysis.worlds import worlds_table
 from beneficent.core.files import write_text
 from beneficent.report import attack_figures, figures
@@ -107,6 +108,7 @@ def sections(results: Mapping[str, Any]) -> list[Section]:
                 tabulate.capability_table(results),
                 tabulate.refusal_table(results),
                 tabulate.pairs_table(results),
+                tabulate.monitoring_table(results),
             ],
         ),
         Section(
@@ -117,6 +119,7 @@ def sections(results: Mapping[str, Any]) -> list[Section]:
         ),
         *_attacks(results),
         Section("worlds", "Null worlds beside the real one", _worlds(results), [worlds_table(results)]),
+        Section("structure", "Structure: do benchmarks share a factor?", [], [structure_table(results)]),
         Section("learning", "Learning", _learning(results), [tabulate.learning_table(results)]),
         Section(
             "spent",
