@@ -67,6 +67,7 @@ WORLDS: dict[str, World] = {
         World(name="no-thoughts", thoughts="none"),
         World(name="null-document", coherence=0.0),
         World(name="null-thought", thoughts="random"),
+        World(name="null-both", coherence=0.0, thoughts="random"),
     )
 }
 
