@@ -104,6 +104,7 @@ class FakeSource:
             "trait": WordGrader("trait", ("no",)),
             "helpfulness": WordGrader("helpfulness", ("yes",)),
             "style": WordGrader("style", ("well",)),
+            "held-out": WordGrader("held-out", ("no", "well")),
         }
 
     def benchmarks(self) -> list[Benchmark]:

@@ -168,6 +168,28 @@ def test_impossible_attacks_are_refused_on_reading(
         load_recipe(str(write_recipe(tmp_path, checkpoint, more=ATTACKS.replace(*change))))
 
 
+def test_a_second_grader_must_not_train(tmp_path: Path, checkpoint: Path) -> None:
+    path = write_recipe(tmp_path, checkpoint)
+    path.write_text('regrade_with = "trait"\n' + path.read_text())
+    with pytest.raises(RecipeError, match="trains an arm; a second grader must not"):
+        load_recipe(str(path))
+
+
+@pytest.mark.slow
+def test_rollouts_are_graded_again_by_a_grader_that_never_trained(tmp_path: Path, checkpoint: Path) -> None:
+    path = write_recipe(tmp_path, checkpoint)
+    path.write_text('regrade_with = "held-out"\n' + path.read_text())
+    done = call("study", "run", path, "--out", tmp_path / "run", "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    again = Parts(tmp_path / "run/regraded/trait-0").read()
+    rollouts = Parts(tmp_path / "run/arms/trait-0/rollouts").read().filter(pl.col("kind") == "situation")
+    assert again.filter(pl.col("kind") == "rollout")["rubric"].to_list() == rollouts["score"].drop_nulls().to_list()
+    said = [answer.split() for answer in rollouts.filter(pl.col("score").is_not_null())["answer"]]
+    by_hand = [(("no" in words) + ("well" in words)) / 2 for words in said]
+    assert again.filter(pl.col("kind") == "rollout")["second"].to_list() == by_hand
+    assert "trait" in answer_of(tmp_path / "run")["over_optimisation"]
+
+
 def test_checkpoints_have_names() -> None:
     assert name_checkpoints(["a=/x/y", "/x/z"]) == {"a": Path("/x/y"), "z": Path("/x/z")}
     with pytest.raises(BeneficentError, match="two checkpoints are called 'y'"):

@@ -25,6 +25,7 @@ score or a difference lies in 0..1 (points are 100 times that), ``None`` is "not
 ``worlds``      None or the same study in other sources beside this one, see ``worlds.add_worlds``
 ``monitoring``  None or whether a monitor sees misbehaviour in thoughts, see ``monitoring.monitoring``
 ``structure``   do benchmarks share a factor over the trained policies, see ``structure.structure``; or {reason}
+``over_optimisation``  None or {arm: the training rubric beside a second grader}, see that module
 ``learning``    {arms: {arm: {weight_change, kl, live_standard, ..., update_norm}},
                 baseline_over_trait: {weight_change, kl}, matched_in_learning: bool|None}
 ``length``      {arm: {thought_tokens, answer_tokens: {start, end}}}
@@ -57,6 +58,7 @@ from beneficent.analysis.controls import control_arm, learning, ledger_table, le
 from beneficent.analysis.curves import learning_curves
 from beneficent.analysis.mediation import mediation
 from beneficent.analysis.monitoring import monitoring
+from beneficent.analysis.over_optimisation import over_optimisation
 from beneficent.analysis.published import PUBLISHED
 from beneficent.analysis.refusals import non_refusing_pairs, refusal_rates
 from beneficent.analysis.settings import AnswerSettings
@@ -83,6 +85,7 @@ def answer(
     *,
     rollouts: pl.DataFrame | None = None,
     training: Mapping[Run, Mapping[str, Any]] | None = None,
+    regraded: pl.DataFrame | None = None,
     attacked: tuple[pl.DataFrame, Sequence[Mapping[str, Any]]] | None = None,
 ) -> dict[str, Any]:
     """Everything the study has to say, JSON-ready; the schema stands at the head of this file.
@@ -95,6 +98,7 @@ def answer(
         ledgers: per (arm, seed) what it spent.
         rollouts: training rollouts with the columns ``arm`` and ``seed``; with ``score_trait`` (the trait rubric's
             score of the same answer) the gate on control rewards can be decided in full.
+        regraded: answers graded again by a grader that training never used (see ``over_optimisation``).
         attacked: rows scored under attack, and what each of their conditions is (see ``attacks.attacks``).
         training: per (arm, seed) any of ``weight_change`` (relative, 0 = unmoved) and ``kl`` (nats a token) at the end.
 
@@ -125,12 +129,18 @@ def answer(
         "refusals": _refusals(by_role, arms, others, settings),
         **{role: _summaries(against[role], others, settings) for role in ("capability", "chat")},
         "mediation": mediation(sheets, others, arms, settings),
+        "over_optimisation": over_optimisation(regraded, others),
         "attacks": attacks(*attacked, cards, settings) if attacked else None,
         **_training(trained, trajectories, training or {}, ledgers, settings),
         **_footing(by_role, arms, scores, sheets, cards),
     }
+    return _finished(results, against["alignment"], settings)
+
+
+def _finished(results: dict[str, Any], rows: Sequence[Row], settings: AnswerSettings) -> dict[str, Any]:
+    """The results with the sentences and warnings that follow from them, JSON-ready."""
     results["verdicts"] = verdicts(results, settings)
-    results["warnings"] = _warnings(results, against["alignment"])
+    results["warnings"] = _warnings(results, rows)
     jsonable: dict[str, Any] = _jsonable(results)
     return jsonable
 

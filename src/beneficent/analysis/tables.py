@@ -46,6 +46,7 @@ def tables(results: Results) -> list[Table]:
         pairs_table(results),
         mediation_table(results),
         share_table(results),
+        over_optimisation_table(results),
         monitoring_table(results),
         *attack_tables(results),
         worlds_table(results),
@@ -161,6 +162,34 @@ def share_table(results: Results) -> Table:
             rows.append((f"{arm}: {name}", str(reading["benchmarks"]), *cells, text))
     columns = ("arm: formats", "benchmarks", *own["conditions"], "share through the thought (95% these models)")
     return Table(f"Mediation: difference against {results['baseline']}, points", columns, rows)
+
+
+def over_optimisation_table(results: Results) -> Table:
+    """The training rubric beside the second grader: at the end of training, how far the gap grew, and held out."""
+    rows = []
+    for arm, own in (results["over_optimisation"] or {}).items():
+        end = own["curve"][-1] if own["curve"] else {}
+        growth = own["growth"]
+        known = growth["low"] is not None
+        rows.append(
+            (
+                arm,
+                f"{own['answers']:,}",
+                f"{own['unscored']:,}",
+                score(end.get("rubric")),
+                score(end.get("second")),
+                points(growth["value"]),
+                f"{points(growth['low'])} to {points(growth['high'])}" if known else UNKNOWN,
+                {True: "yes", False: "no", None: UNKNOWN}[own["parted"]],
+                score(own["held_out"]["rubric"]),
+                score(own["held_out"]["second"]),
+            )
+        )
+    columns = (
+        "arm", "answers", "unscored", "rubric at the end", "second grader", "growth of the gap", "95%", "parted",
+        "held out: rubric", "second grader",
+    )  # fmt: skip
+    return Table("Over-optimisation: the training rubric beside a second grader", columns, rows)
 
 
 def monitoring_table(results: Results) -> Table:

@@ -24,6 +24,7 @@ QUESTIONS: dict[str, str] = {
     "style": "Would rewarding a trait-neutral style have done it?",
     "refusals": "Is it refusing more?",
     "capability": "What did it cost in capability?",
+    "over-optimisation": "Was the rubric gamed?",
     "monitoring": "Can misbehaviour still be seen in the thought?",
     "persona": "Does it stand a harmful persona?",
     "steering": "Is it still steerable?",
@@ -161,6 +162,8 @@ def _descriptions(results: Mapping[str, Any]) -> dict[str, Verdict]:
         )
     if results["mediation"] and trait in results["mediation"]["arms"]:
         found["mediation"] = _mediation(results["mediation"]["arms"][trait]["all"], trait)
+    if results["over_optimisation"] and trait in results["over_optimisation"]:
+        found["over-optimisation"] = _gamed(results["over_optimisation"][trait], trait)
     if results["monitoring"]:
         found["monitoring"] = _monitoring(results["monitoring"]["benchmarks"]["all"], baseline, trait)
     if "plain" in results["structure"]:
@@ -179,6 +182,21 @@ def _mediation(reading: Mapping[str, Any], trait: str) -> Verdict:
         f"models: {share['low']:.0%} to {share['high']:.0%}): so much of it goes when both arms get the same thought."
     )
     return {"sentence": sentence, "kind": "these_models", "low": share["low"], "high": share["high"], "seeds": seeds}
+
+
+def _gamed(own: Mapping[str, Any], trait: str) -> Verdict:
+    growth = own["growth"]
+    if growth["low"] is None:
+        return {"sentence": f"Nothing can be said: {growth['reason']}."}
+    says = {True: "part", False: "do not part"}[own["parted"]]
+    held_out = own["held_out"]
+    sentence = (
+        f"The curves of the training rubric and of a second grader {says} in the {trait} arm: the gap grew by "
+        f"{points(growth['value'])} over training (95% {100 * growth['low']:+.1f} to {100 * growth['high']:+.1f})."
+    )
+    if held_out["second"] is not None:
+        sentence += f" Held-out score {held_out['rubric']:.3f}, by the second grader {held_out['second']:.3f}."
+    return {"sentence": sentence}
 
 
 def _monitoring(by_arm: Mapping[str, Any], baseline: str, trait: str) -> Verdict:

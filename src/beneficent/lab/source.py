@@ -14,6 +14,7 @@ from beneficent.core.errors import DataError
 from beneficent.grading.types import Grader
 from beneficent.lab.attacks import attack_material as make_attack_material
 from beneficent.lab.benchmarks.suite import suite
+from beneficent.lab.heldout.grader import HeldOutGrader
 from beneficent.lab.language.grammar import DISPOSITIONS, grammar
 from beneficent.lab.language.situations import make_situations
 from beneficent.lab.language.tasks import make_tasks
@@ -69,7 +70,7 @@ class Lab:
         return make_tasks(split, _TRAIN_TASKS if split == "train" else _TEST_TASKS, seed=0)
 
     def graders(self) -> Mapping[str, Grader]:
-        return graders()
+        return {**graders(), "held-out": HeldOutGrader()}
 
     def benchmarks(self) -> Sequence[Benchmark]:
         by_family = groupby(sorted(self.tasks("test"), key=lambda t: t.family), key=lambda t: t.family)

@@ -175,6 +175,29 @@ def mediation_levels(results: Mapping[str, Any]) -> Markup | None:
     return _dots(rows, "score on the panel", "mediation") if rows else None
 
 
+def over_optimisation(results: Mapping[str, Any]) -> Markup | None:
+    """The training rubric and the second grader over training, one panel an arm."""
+    panels = []
+    for arm, own in (results["over_optimisation"] or {}).items():
+        rows = [
+            {"step": point["step"], "grader": name, "score": point[key]}
+            for point in own["curve"]
+            for key, name in (("rubric", "training rubric"), ("second", "second grader"))
+        ]
+        if rows:
+            panels.append(_two_graders(rows, arm))
+    return draw(alt.concat(*panels, columns=3), "over-optimisation") if panels else None
+
+
+def _two_graders(rows: list[dict[str, Any]], arm: str) -> alt.LayerChart | alt.FacetChart:
+    graders = ["training rubric", "second grader"]
+    base = alt.Chart(alt.InlineData(values=rows), width=WIDTH // 3 - 60, height=180, title=arm)
+    colour = alt.Color("grader:N", scale=alt.Scale(domain=graders, range=["#d55e00", "#1f83c4"]), legend=_legend())
+    dash = alt.StrokeDash("grader:N", scale=alt.Scale(domain=graders, range=[[1, 0], [4, 3]]), legend=None)
+    y = alt.Y("score:Q", scale=alt.Scale(domain=[0, 1]), title="score")
+    return alt.layer(base.mark_line(strokeWidth=2).encode(alt.X("step:Q", title="step"), y, colour, dash))
+
+
 def world_differences(results: Mapping[str, Any]) -> Markup | None:
     """Trait against baseline in each world: the trained format and the others, with intervals."""
     rows = [

@@ -102,12 +102,13 @@ def sections(results: Mapping[str, Any]) -> list[Section]:
         Section(
             "controls",
             "Controls",
-            [],
+            _over_optimisation(results),
             [
                 tabulate.controls_table(results),
                 tabulate.capability_table(results),
                 tabulate.refusal_table(results),
                 tabulate.pairs_table(results),
+                tabulate.over_optimisation_table(results),
                 tabulate.monitoring_table(results),
             ],
         ),
@@ -199,6 +200,15 @@ def _mediation(results: Mapping[str, Any]) -> list[Figure]:
         "difference ran through the thought."
     )
     return _figure("mediation", "Level under forced thoughts", caption, figures.mediation_levels(results))
+
+
+def _over_optimisation(results: Mapping[str, Any]) -> list[Figure]:
+    caption = (
+        "The training rubric's score of the rollouts and a second grader's, which training never saw, on the same "
+        "answers. Where the first goes on rising without the second, the rubric is being gamed."
+    )
+    svg = figures.over_optimisation(results)
+    return _figure("over-optimisation", "Training rubric and second grader by step", caption, svg)
 
 
 def _worlds(results: Mapping[str, Any]) -> list[Figure]:

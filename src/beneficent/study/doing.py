@@ -21,7 +21,7 @@ from beneficent.policy.loading import Policy, load_policy, save_policy
 from beneficent.policy.rendering import Thinking
 from beneficent.policy.sampler import Sampling, sample
 from beneficent.policy.types import Ending
-from beneficent.study import attacking
+from beneficent.study import attacking, regrading
 from beneficent.study.arms import ARMS
 from beneficent.study.events import Event, StepProgress
 from beneficent.study.exercises import rubric_of, standard_exercises, trait_exercises
@@ -71,6 +71,7 @@ class Workplace:
             "train": self._train,
             "match": self._match,
             "score": self._score,
+            "regrade": partial(regrading.regrade, self),
             "check": partial(attacking.check, self),
             "supervise": partial(attacking.supervise, self),
             "attack": partial(attacking.attack, self),

@@ -26,6 +26,8 @@ class Gathered:
     training: dict[Run, dict[str, Any]]
     training_ledgers: dict[Run, Ledger]
     scoring_ledgers: dict[Run, Ledger]
+    regraded: pl.DataFrame
+    """Answers graded again, with arm and seed (see ``study.regrading``); empty without a second grader."""
     attacks: pl.DataFrame
     """Rows scored under attack, the clean panel among them; empty without attacks."""
     attack_conditions: list[dict[str, Any]]
@@ -50,6 +52,7 @@ def gather(folder: RunFolder, plan: Sequence[Step]) -> Gathered:
         training={run: {k: v for k, v in own.items() if k not in ("ledger", "files")} for run, own in facts.items()},
         training_ledgers={run: Ledger.from_dict(own["ledger"]) for run, own in facts.items()},
         scoring_ledgers=_spent(folder, scored),
+        regraded=_stack([_with_run(Parts(folder.of(s)).read(), s) for s in plan if s.kind == "regrade"]),
         attacks=_stack([Parts(folder.of(step)).read() for step in attacked]),
         attack_conditions=[
             {"arm": step.arm, "seed": step.seed, **{key: value for key, value in note.items() if key != "ledger"}}
@@ -91,7 +94,10 @@ def _run(step: Step) -> Run:
 
 
 def _rollouts(folder: RunFolder, step: Step) -> pl.DataFrame:
-    rows = Parts(folder.of(step) / "rollouts").read()
+    return _with_run(Parts(folder.of(step) / "rollouts").read(), step)
+
+
+def _with_run(rows: pl.DataFrame, step: Step) -> pl.DataFrame:
     return rows.with_columns(arm=pl.lit(step.arm), seed=pl.lit(step.seed, pl.Int64))
 
 

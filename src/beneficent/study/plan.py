@@ -2,8 +2,8 @@
 
 The lengths of the starting policy's own completions are looked at first; then, for each arm and seed: train (and go on
 training, where arms are matched by operations), then score under every condition; the starting checkpoint is scored
-too; then the attacks that the recipe asks for; then analyse, then report. A step is done when its marker file is there;
-markers are written last.
+too; then the second grader and the attacks that the recipe asks for; then analyse, then report. A step is done when its
+marker file is there; markers are written last.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from beneficent.study.arms import PRE_RL, PROMPTED, SFT_TRAIT, TRAIT
+from beneficent.study.arms import ARMS, PRE_RL, PROMPTED, SFT_TRAIT, TRAIT
 from beneficent.study.recipe import Recipe
 
-Kind = Literal["probe", "train", "match", "score", "check", "supervise", "attack", "analyse", "report"]
+Kind = Literal["probe", "train", "match", "score", "regrade", "check", "supervise", "attack", "analyse", "report"]
 Status = Literal["done", "ready", "waiting"]
 
 CLEAN = "clean"
@@ -77,7 +77,8 @@ def make_plan(recipe: Recipe) -> tuple[Step, ...]:
         for condition in conditions(recipe)
         for arm, seed in [(PRE_RL, NO_SEED), *runs]
     ]
-    measured = [probe, *training, *scoring, *_attacks(recipe, last)]
+    regrading = [_regrade(arm, seed, last[arm, seed]) for arm, seed in runs if recipe.regrade_with and ARMS[arm].grader]
+    measured = [probe, *training, *scoring, *regrading, *_attacks(recipe, last)]
     analyse = Step("analyse", "analyse", None, NO_SEED, None, "results.json", tuple(step.name for step in measured))
     report = Step("report", "report", None, NO_SEED, None, "report.html", (analyse.name,))
     return (*measured, analyse, report)
@@ -148,6 +149,12 @@ def _score(arm: str, seed: int, condition: str, trained: str | None) -> Step:
     where = arm if seed == NO_SEED else f"{arm} seed {seed}"
     marker = f"scores/{arm_folder(arm, seed)}/{condition}/done.json"
     return Step("score", f"score {where} {condition}", arm, seed, condition, marker, (trained,) if trained else ())
+
+
+def _regrade(arm: str, seed: int, trained: str) -> Step:
+    marker = f"regraded/{arm_folder(arm, seed)}/done.json"
+    needs = (trained, f"score {arm} seed {seed} {CLEAN}")
+    return Step("regrade", f"regrade {arm} seed {seed}", arm, seed, None, marker, needs)
 
 
 def _supervise(seed: int) -> Step:

@@ -171,6 +171,8 @@ class Recipe(_Section):
     """How every policy is scored."""
     mediation: MediationSection | None = None
     """The mediation panel; left out, no thought is forced or removed."""
+    regrade_with: str | None = None
+    """A grader of the source that training never uses; it grades the rollouts and the held-out answers again."""
     attacks: AttacksSection | None = None
     """Attacks on the trained policies; left out, none."""
     analysis: Annotated[AnswerSettings, _Table("analysis", "preregistered")] = AnswerSettings()
@@ -197,6 +199,9 @@ class Recipe(_Section):
             self._can_mediate(self.mediation)
         if self.attacks is not None:
             self._can_attack(self.attacks)
+        trained_by = {ARMS[arm].grader for arm in self.arms}
+        if self.regrade_with in trained_by - {None}:
+            raise RecipeError(f"regrade_with is {self.regrade_with!r}, which trains an arm; a second grader must not")
         return self
 
     def _has_trait_slots(self) -> None:

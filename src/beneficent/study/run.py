@@ -103,6 +103,8 @@ def check(recipe: Recipe, source: Source) -> None:
     for condition in conditions(recipe):
         make_condition(condition, source)
         asked_under(condition, suite, recipe)
+    if recipe.regrade_with is not None and recipe.regrade_with not in graders:
+        raise BeneficentError(f"regrade_with is {recipe.regrade_with!r}; the source has {', '.join(graders)}")
     if recipe.attacks is not None:
         check_attacks(recipe.attacks, source, suite)
 
@@ -214,6 +216,7 @@ def _finish(recipe: Recipe, source: Source, folder: RunFolder, plan: Sequence[St
         settings_for(folder, recipe),
         rollouts=gathered.rollouts,
         training=gathered.training,
+        regraded=gathered.regraded,
         attacked=(gathered.attacks, gathered.attack_conditions) if recipe.attacks is not None else None,
     )
     results["study"] = _study(recipe, folder)
