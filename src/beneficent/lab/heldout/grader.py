@@ -3,8 +3,8 @@
 The rewards look for patterns that people wrote for each act. Here an answer's clauses are compared, as bags of words
 and word pairs weighted by how rare they are, with the act's paraphrases in the grammar: fillers of the situation's
 domain are first replaced by their slots, and the nearest paraphrase says which act it is and which way it goes. No
-code, pattern or rule is shared, so who found a weakness of the one does not thereby have one of the other: a clause that
-only drops the word ``expert`` is near no act.
+code, pattern or rule is shared, so who found a weakness of the one does not thereby have one of the other: a clause
+that only drops the word ``expert`` is near no act.
 """
 
 import math
