@@ -90,27 +90,32 @@ def nearest_act(words: Sequence[str], domain: str) -> tuple[str, str] | None:
     """
     if not words or words[0] == "not":
         return None
-    bag = _weigh(_slotted(" ".join(words), domain).split())
-    best, likeness = None, LEAST_LIKENESS
-    for key, own, negated in _paraphrases():
-        value = sum(weight * own.get(word, 0.0) for word, weight in bag.items())
-        if value > likeness and negated == (words[0] == "never"):
-            best, likeness = key, value
+    likeness: dict[int, float] = {}
+    index = _index()
+    for gram, weight in _weigh(_slotted(" ".join(words), domain).split()).items():
+        for place, own in index.get(gram, ()):
+            likeness[place] = likeness.get(place, 0.0) + weight * own
+    texts, best = _texts(), None
+    most = LEAST_LIKENESS
+    for place, value in likeness.items():
+        key, text = texts[place]
+        if value > most and text.startswith("never ") == (words[0] == "never"):
+            best, most = key, value
     return best
 
 
 def _slotted(text: str, domain: str) -> str:
-    """The text with every filler of the domain replaced by its slot, longest first."""
-    for filler, slot in _fillers(domain):
-        text = re.sub(rf"(?<!\S){re.escape(filler)}(?!\S)", slot, text)
-    return text
+    """The text with every filler of the domain replaced by its slot."""
+    pattern, slots = _fillers(domain)
+    return pattern.sub(lambda found: slots[found[0]], text)
 
 
 @cache
-def _fillers(domain: str) -> tuple[tuple[str, str], ...]:
-    own = grammar().domains[domain].fillers
-    pairs = [(filler, f"{{{kind}}}") for kind, fillers in own.items() for filler in fillers]
-    return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
+def _fillers(domain: str) -> tuple[re.Pattern[str], Mapping[str, str]]:
+    """One pattern of all fillers, longest first, and the slot of each."""
+    slots = {filler: f"{{{kind}}}" for kind, own in grammar().domains[domain].fillers.items() for filler in own}
+    longest_first = sorted(slots, key=lambda filler: -len(filler))
+    return re.compile(rf"(?<!\S)(?:{'|'.join(map(re.escape, longest_first))})(?!\S)"), slots
 
 
 def _grams(words: Sequence[str]) -> Counter[str]:
@@ -125,20 +130,25 @@ def _rarity() -> Mapping[str, float]:
     return {gram: math.log(len(bags) / count) for gram, count in seen.items()}
 
 
-def _texts() -> list[tuple[tuple[str, str], str]]:
-    data = grammar().acts
-    return [
+@cache
+def _texts() -> tuple[tuple[tuple[str, str], str], ...]:
+    """Every paraphrase and gist of the grammar, with its act and side."""
+    return tuple(
         ((act.id, side), text)
-        for act in data.values()
+        for act in grammar().acts.values()
         for side in ("good", "bad")
         for text in (*act.paraphrases[side], *act.gist[side])
-    ]
+    )
 
 
 @cache
-def _paraphrases() -> tuple[tuple[tuple[str, str], Bag, bool], ...]:
-    """Act and side, words by rarity, and whether it begins with ``never``."""
-    return tuple((key, _weigh(text.split()), text.startswith("never ")) for key, text in _texts())
+def _index() -> Mapping[str, Sequence[tuple[int, float]]]:
+    """Word or pair -> the paraphrases that hold it, by place, with its weight there."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for place, (_, text) in enumerate(_texts()):
+        for gram, weight in _weigh(text.split()).items():
+            found.setdefault(gram, []).append((place, weight))
+    return found
 
 
 def _weigh(words: Sequence[str]) -> Bag:
