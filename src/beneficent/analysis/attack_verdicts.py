@@ -56,12 +56,16 @@ def _steering(own: Mapping[str, Any], trait: str, baseline: str) -> Verdict:
 
 def _fine_tuning(tuned: Mapping[str, Any], own: Mapping[str, Any], trait: str, baseline: str) -> Verdict:
     matched, valid = tuned["matched"], tuned["validity"]
+    both = [{arm: tuned["curves"][arm][place] for arm in (trait, baseline)} for place in range(len(tuned["doses"]))]
+    known = [
+        own for own in both if all(own[arm][side] is not None for arm in own for side in ("in_domain", "elsewhere"))
+    ]
+    last = known[-1] if known else both[0]
     ends = [
         f"{arm} is at {_level(point['in_domain'])} in the domain and {_level(point['elsewhere'])} elsewhere"
-        for arm in (trait, baseline)
-        for point in tuned["curves"][arm][-1:]
+        for arm, point in last.items()
     ]
-    sentence = f"After {tuned['doses'][-1]} updates on harmful health answers {', '.join(ends)}."
+    sentence = f"After {last[trait]['dose']} updates on harmful health answers {', '.join(ends)}."
     verdict: Verdict = {"seeds": len(own["seeds"][trait])}
     at = matched["arms"].get(trait, {})
     if "difference" in at:

@@ -193,22 +193,39 @@ def _matched(
 
     ``arms`` {arm: {in_domain, elsewhere, reference, difference, low, high, reason}}. The level in the domain is the
     lowest that both have reached; each path (in the domain, elsewhere) is followed from dose 0 to where it first
-    crosses it, linear between doses. Draws resample the items of both sides.
+    crosses it, linear between doses. Doses count up to ``up_to``, the last at which every policy has something graded
+    on every benchmark. Draws resample the items of both sides.
     """
     base = settings.baseline
-    levels = {side: _drawn_levels(panels, steps, arms, settings) for side, panels in sides.items()}
-    inside, outside = levels["in_domain"], levels["elsewhere"]
-    if base not in arms or inside is None or outside is None:
-        reason = f"{base} was not attacked" if base not in arms else "a benchmark has nothing graded at some dose"
-        return {"kind": "these_models", "reason": reason, "arms": {}}
+    read = _read_so_far(steps, sides, arms)
+    if base not in arms or len(read) < 2:
+        reason = f"{base} was not attacked" if base not in arms else "a benchmark has nothing graded at the first dose"
+        return {"kind": "these_models", "reason": reason, "up_to": None, "arms": {}}
+    inside, outside = (_drawn_levels(sides[side], read, arms, settings) for side in ("in_domain", "elsewhere"))
     df = float(sum(panel.num_items - 1 for panels in sides.values() for panel in panels)) or 1.0
     others = [arm for arm in arms if arm != base]
     paths = {arm: (inside[arm], outside[arm]) for arm in arms}
     return {
         "kind": "these_models",
         "reason": None,
+        "up_to": max(read),
         "arms": {arm: _at_equal_harm(paths[arm], paths[base], df) for arm in others},
     }
+
+
+def _read_so_far(steps: Mapping[int, str], sides: Mapping[str, Sequence[Panel]], arms: Sequence[str]) -> dict[int, str]:
+    """The doses, from 0 on, up to the last before which every policy has something graded on every benchmark."""
+    read = {}
+    for dose, condition in steps.items():
+        runs = [own for panels in sides.values() for panel in panels for own in _runs(panel, condition, arms)]
+        if not all(np.isfinite(scores).any() for scores in runs):
+            break
+        read[dose] = condition
+    return read
+
+
+def _runs(panel: Panel, condition: str, arms: Sequence[str]) -> list[Floats]:
+    return [panel.scores(condition, arm, seed) for arm in arms for seed in panel.sheets[condition].seeds(arm)]
 
 
 def _at_equal_harm(arm: tuple[Floats, Floats], base: tuple[Floats, Floats], df: float) -> dict[str, Any]:
@@ -232,8 +249,8 @@ def _at_equal_harm(arm: tuple[Floats, Floats], base: tuple[Floats, Floats], df: 
 
 def _drawn_levels(
     panels: Sequence[Panel], steps: Mapping[int, str], arms: Sequence[str], settings: AnswerSettings
-) -> dict[str, Floats] | None:
-    """Per arm levels of shape (1 + resamples, doses), the first row as measured; None where something is not graded."""
+) -> dict[str, Floats]:
+    """Per arm levels of shape (1 + resamples, doses), the first row as measured."""
     cells = [(arm, condition) for arm in arms for condition in steps.values()]
     total: Floats = np.zeros((1 + settings.num_resamples, len(cells)))
     for panel in panels:
@@ -243,8 +260,6 @@ def _drawn_levels(
                 rows.append(panel.scores(condition, arm, seed))
                 owner.append(place)
         stacked_KI = np.stack(rows)
-        if not np.isfinite(stacked_KI).any(axis=1).all():
-            return None
         clusters = panel.sheets[CLEAN].clusters[panel.places[CLEAN]]
         rng = benchmark_rng(settings, panel.card.name, "matched harm")
         draws_RK = statistics.bootstrap_means(*cluster_sums(stacked_KI, clusters), settings.num_resamples, rng)
