@@ -28,9 +28,9 @@ from beneficent.persistence.scoring import (
     score_prompts,
 )
 from beneficent.persistence.types import AttackKind, AttackMaterial
-from beneficent.policy.loading import Policy, load_policy
-from beneficent.policy.rendering import Thinking
+from beneficent.policy.loading import Policy
 from beneficent.policy.sampler import Sampling
+from beneficent.study.policies import load_as
 from beneficent.study.recipe import AttacksSection, Recipe
 from beneficent.study.registry import load_source
 from beneficent.study.source import Source
@@ -97,7 +97,7 @@ def attack_checkpoints(
     place = Range(suite, settings.benchmarks, settings.items, sampling, source.refusal, source.digest)
     frames, conditions = [], []
     for name, folder in checkpoints.items():
-        policy = _load(recipe, folder, device)
+        policy = load_as(recipe.policy, folder, device)
         for found in _attacked(policy, place, material, request, settings, name):
             own = pl.DataFrame(found.rows, infer_schema_length=None)
             frames.append(own.with_columns(arm=pl.lit(name), seed=pl.lit(NO_SEED, pl.Int64)))
@@ -126,14 +126,6 @@ def _material(source: Source, request: AttackRequest) -> AttackMaterial:
 
 def _set_of(request: AttackRequest) -> str:
     return request.examples if request.data is None else request.data.stem
-
-
-def _load(recipe: Recipe, folder: Path, device: str) -> Policy:
-    section = recipe.policy
-    thinking = None
-    if section.thinking_open is not None and section.thinking_close is not None:
-        thinking = Thinking(section.thinking_open, section.thinking_close)
-    return load_policy(folder, thinking, section.dtype, device)
 
 
 def _attacked(

@@ -17,8 +17,7 @@ from beneficent.core.hashing import file_digest
 from beneficent.core.ledger import Ledger
 from beneficent.core.locks import folder_lock
 from beneficent.core.store import Parts
-from beneficent.policy.loading import Policy, load_policy, save_policy
-from beneficent.policy.rendering import Thinking
+from beneficent.policy.loading import Policy, save_policy
 from beneficent.policy.sampler import Sampling, sample
 from beneficent.policy.types import Ending
 from beneficent.study import attacking, regrading
@@ -27,6 +26,7 @@ from beneficent.study.events import Event, StepProgress
 from beneficent.study.exercises import rubric_of, standard_exercises, trait_exercises
 from beneficent.study.folder import RunFolder, remove_folder
 from beneficent.study.plan import NO_SEED, Step, arm_folder
+from beneficent.study.policies import load_as
 from beneficent.study.recipe import Recipe
 from beneficent.study.recorder import PartsRecorder
 from beneficent.study.registry import load_source
@@ -81,11 +81,7 @@ class Workplace:
 
     def load(self, folder: Path) -> Policy:
         """The policy in a folder, as the recipe loads it."""
-        section = self.recipe.policy
-        thinking = None
-        if section.thinking_open is not None and section.thinking_close is not None:
-            thinking = Thinking(section.thinking_open, section.thinking_close)
-        return load_policy(folder, thinking, section.dtype, self.device)
+        return load_as(self.recipe.policy, folder, self.device)
 
     def _probe(self, step: Step) -> str:
         """Sample the starting policy on training exercises; refuse a length limit that would cut what it says.
