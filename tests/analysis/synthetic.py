@@ -146,7 +146,7 @@ def make_rollouts(
                             "step": step,
                             "position": 0,
                             "sample": sample,
-                            "kind": "standard" if arm == "baseline" else "situation",
+                            "kind": "task" if arm == "baseline" else "situation",
                             "exercise": f"truthfulness-health-{step}",
                             "trait": "truthfulness",
                             "domain": "health & medicine",

@@ -30,6 +30,8 @@ score or a difference lies in 0..1 (points are 100 times that), ``None`` is "not
                 baseline_over_trait: {weight_change, kl}, matched_in_learning: bool|None}
 ``length``      {arm: {thought_tokens, answer_tokens: {start, end}}}
 ``curves``      [{arm, slots: trait|standard, step, reward, low, high, seeds}] learning curves as drawn
+``drift``       [{arm, measure, step, value, low, high, seeds}] lengths and refusals over training, see ``curves``
+``domains``     [{arm, domain, difference, pairs}] held-out situations by domain, see ``domains``
 ``ledgers``     {arm: {runs, prompts, completions, tokens_*, flops_*, flops, flops_per_run, flops_ratio, judge_calls,
                 seconds: {stage: float}}}
 ``denominators``  {arm: {role: {asked, answered, graded, failed}}} clean condition
@@ -55,7 +57,8 @@ import polars as pl
 from beneficent.analysis.attacks import attacks
 from beneficent.analysis.comparison import Row, compare, correct, summarise
 from beneficent.analysis.controls import control_arm, learning, ledger_table, length_drift
-from beneficent.analysis.curves import learning_curves
+from beneficent.analysis.curves import drift_curves, learning_curves
+from beneficent.analysis.domains import domain_differences
 from beneficent.analysis.mediation import mediation
 from beneficent.analysis.monitoring import monitoring
 from beneficent.analysis.over_optimisation import over_optimisation
@@ -96,8 +99,8 @@ def answer(
         cards: one card for every benchmark named in ``scores``.
         trajectories: per (arm, seed) the step rows of training.
         ledgers: per (arm, seed) what it spent.
-        rollouts: training rollouts with the columns ``arm`` and ``seed``; with ``score_trait`` (the trait rubric's
-            score of the same answer) the gate on control rewards can be decided in full.
+        rollouts: training rollouts with ``arm``, ``seed`` and, to decide the gate on control rewards and to see
+            refusals drift, ``score_trait`` (what the trait rubric says) and ``refusal`` (the class of the answer).
         regraded: answers graded again by a grader that training never used (see ``over_optimisation``).
         attacked: rows scored under attack, and what each of their conditions is (see ``attacks.attacks``).
         training: per (arm, seed) any of ``weight_change`` (relative, 0 = unmoved) and ``kl`` (nats a token) at the end.
@@ -123,6 +126,7 @@ def answer(
         "arms": {arm: {"seeds": sorted({s for sheet in clean for s in sheet.seeds(arm)})} for arm in arms},
         "traits": _traits(by_role["trait"], against["trait"], arms, settings),
         "spread": _spread(against["alignment"], others, settings),
+        "domains": domain_differences(scores, cards, others, settings.baseline),
         "rows": [row.as_dict() for own in against.values() for row in own],
         "transfer": transfer_lines(against["alignment"], settings),
         "controls": _controls(controls, rows["alignment"], rollouts, trajectories, settings),
@@ -131,7 +135,7 @@ def answer(
         "mediation": mediation(sheets, others, arms, settings),
         "over_optimisation": over_optimisation(regraded, others),
         "attacks": attacks(*attacked, cards, settings) if attacked else None,
-        **_training(trained, trajectories, training or {}, ledgers, settings),
+        **_training(trained, trajectories, training or {}, ledgers, rollouts, settings),
         **_footing(by_role, arms, scores, sheets, cards),
     }
     return _finished(results, against["alignment"], settings)
@@ -216,6 +220,7 @@ def _training(
     trajectories: Mapping[Run, pl.DataFrame],
     training: Mapping[Run, Mapping[str, Any]],
     ledgers: Mapping[Run, Ledger],
+    rollouts: pl.DataFrame | None,
     settings: AnswerSettings,
 ) -> dict[str, Any]:
     """What training did and spent: the parts of the answer that need no score."""
@@ -223,6 +228,7 @@ def _training(
         "learning": learning(arms, TRAIT_ARM, trajectories, training, settings),
         "length": length_drift(arms, trajectories),
         "curves": learning_curves(trajectories),
+        "drift": drift_curves(rollouts),
         "ledgers": ledger_table(ledgers, settings),
     }
 

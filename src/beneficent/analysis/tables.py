@@ -25,6 +25,8 @@ from beneficent.analysis.comparison_tables import (
     subsets_table,
     transfer_table,
 )
+from beneficent.analysis.curves import drift_table
+from beneficent.analysis.domains import domains_table
 from beneficent.analysis.published import PUBLISHED
 from beneficent.analysis.sheets import START
 from beneficent.analysis.structure import structure_table
@@ -40,6 +42,7 @@ def tables(results: Results) -> list[Table]:
         families_table(results, results["trait_arm"]),
         families_by_arm_table(results),
         transfer_table(results),
+        domains_table(results),
         controls_table(results),
         capability_table(results),
         refusal_table(results),
@@ -52,6 +55,7 @@ def tables(results: Results) -> list[Table]:
         worlds_table(results),
         structure_table(results),
         learning_table(results),
+        drift_table(results),
         ledger_table(results),
         seconds_table(results),
         denominators_table(results),

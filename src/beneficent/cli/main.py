@@ -7,6 +7,7 @@ import typer
 from beneficent.cli.attack import attack_app
 from beneficent.cli.doctor import doctor
 from beneficent.cli.lab import lab_app
+from beneficent.cli.report import report
 from beneficent.cli.situations import situations_app
 from beneficent.cli.structure import structure
 from beneficent.cli.study import study_app
@@ -25,6 +26,7 @@ app.add_typer(lab_app, name="lab")
 app.add_typer(situations_app, name="situations")
 app.add_typer(attack_app, name="attack")
 app.command("doctor")(doctor)
+app.command("report")(report)
 app.command("structure")(structure)
 
 

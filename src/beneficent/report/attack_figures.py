@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
-from markupsafe import Markup
 
-from beneficent.report.figures import WIDTH, arm_colour, arm_shape, draw
+from beneficent.report.drawing import WIDTH, Drawing, arm_colour, arm_shape, draw
 
 
-def persona_slopes(results: Mapping[str, Any]) -> Markup | None:
+def persona_slopes(results: Mapping[str, Any]) -> Drawing | None:
     """Each arm's level on the clean panel and under each persona, one small panel a persona."""
     own = results["attacks"]
     personas = [entry for entry in own["prompts"] if entry["kind"] == "persona"] if own else []
-    charts = []
+    charts, drawn = [], []
     for entry in personas:
         rows = [
             {"arm": arm, "under": under, "score": level}
@@ -24,9 +23,10 @@ def persona_slopes(results: Mapping[str, Any]) -> Markup | None:
         name = entry["condition"].removeprefix("persona-")
         note = " (inert)" if entry["inert"] else " (invalid)" if entry["valid"] is False else ""
         charts.append(_slope(rows, f"{name}{note}"))
+        drawn += [{"persona": name, **row} for row in rows]
     if not charts:
         return None
-    return draw(alt.concat(*charts, columns=4), "personas")
+    return draw(alt.concat(*charts, columns=4), "personas", drawn)
 
 
 def _slope(rows: list[dict[str, Any]], title: str) -> alt.LayerChart | alt.FacetChart:
@@ -39,10 +39,10 @@ def _slope(rows: list[dict[str, Any]], title: str) -> alt.LayerChart | alt.Facet
     return alt.layer(line, point)
 
 
-def dose_curves(results: Mapping[str, Any], name: str) -> Markup | None:
+def dose_curves(results: Mapping[str, Any], name: str) -> Drawing | None:
     """Level in the domain and elsewhere against the number of updates."""
     own = results["attacks"]["fine_tuning"][name]
-    panels = []
+    panels, drawn = [], []
     for side, title in (("in_domain", "in the domain (health)"), ("elsewhere", "elsewhere")):
         rows = [
             {"arm": arm, "dose": point["dose"], "score": point[side]}
@@ -52,7 +52,8 @@ def dose_curves(results: Mapping[str, Any], name: str) -> Markup | None:
         ]
         if rows:
             panels.append(_dose(rows, title))
-    return draw(alt.hconcat(*panels), f"doses-{name}") if panels else None
+            drawn += [{"side": side, **row} for row in rows]
+    return draw(alt.hconcat(*panels), f"doses-{name}", drawn) if panels else None
 
 
 def _dose(rows: list[dict[str, Any]], title: str) -> alt.LayerChart | alt.FacetChart:
@@ -69,7 +70,7 @@ def _doses(rows: list[dict[str, Any]]) -> list[float]:
     return sorted({float(row["dose"]) for row in rows})
 
 
-def matched_harm(results: Mapping[str, Any], name: str) -> Markup | None:
+def matched_harm(results: Mapping[str, Any], name: str) -> Drawing | None:
     """Behaviour elsewhere against harm actually reached in the domain: one path an arm, from dose 0 on."""
     own = results["attacks"]["fine_tuning"][name]
     rows = [
@@ -87,4 +88,4 @@ def matched_harm(results: Mapping[str, Any], name: str) -> Markup | None:
     arms = [row["arm"] for row in rows]
     path = base.mark_line(strokeWidth=2).encode(x, y, arm_colour(arms), order="dose:Q")
     point = base.mark_point(filled=True, size=60, opacity=1).encode(x, y, arm_colour(arms), arm_shape(arms))
-    return draw(alt.layer(path, point), f"matched-{name}")
+    return draw(alt.layer(path, point), f"matched-{name}", rows)

@@ -1,36 +1,20 @@
 """Which training rollouts a person should read: the best and the worst of each arm, late in training."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from beneficent.report.figures import order_arms
+from beneficent.report.drawing import order_arms
+from beneficent.report.readings import Kind, Reading, Side, as_text, cut, read_verdicts
+from beneficent.situations.types import Message
 
 NUM_EACH = 2
 LATE_SHARE = 0.25
-MAX_CHARS = 1500
+SHELF = "Training rollouts"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One rollout to read; all texts are untrusted and cut to ``MAX_CHARS``."""
-
-    arm: str
-    place: str
-    """``best`` or ``worst``."""
-    score: float
-    head: str
-    prompt: str
-    thought: str
-    answer: str
-    verdicts: tuple[tuple[str, str], ...]
-    """Criterion and verdict in words."""
-
-
-def choose(rollouts: pl.DataFrame | None, prompts: Mapping[str, str]) -> list[Reading]:
+def choose_rollouts(rollouts: pl.DataFrame | None, prompts: Mapping[str, Sequence[Message]]) -> list[Reading]:
     """The best and worst scored rollouts of each arm from the last quarter of its steps, one an exercise at most.
 
     Situations are preferred; an arm without any (the baseline) shows its standard tasks.
@@ -45,38 +29,29 @@ def choose(rollouts: pl.DataFrame | None, prompts: Mapping[str, str]) -> list[Re
         own = situations if situations.height else own
         last = own["step"].max()
         late = own.filter(pl.col("step") > (1 - LATE_SHARE) * float(str(last))) if last else own
-        for place, falling in (("best", True), ("worst", False)):
+        kinds: tuple[tuple[Kind, bool], ...] = (("best", True), ("worst", False))
+        for kind, falling in kinds:
             key = ["score", "seed", "step", "position", "sample"]
             ordered = late.sort(key, descending=[falling, False, False, False, False])
             picked = ordered.unique("exercise", keep="first", maintain_order=True).head(NUM_EACH)
-            readings += [_reading(row, place, prompts) for row in picked.iter_rows(named=True)]
+            readings += [_reading(row, kind, prompts) for row in picked.iter_rows(named=True)]
     return readings
 
 
-def _reading(row: Mapping[str, Any], place: str, prompts: Mapping[str, str]) -> Reading:
+def _reading(row: Mapping[str, Any], kind: Kind, prompts: Mapping[str, Sequence[Message]]) -> Reading:
     what = " in ".join(str(row[key]) for key in ("trait", "domain") if row.get(key))
-    return Reading(
+    side = Side(
         arm=str(row["arm"]),
-        place=place,
         score=float(row["score"]),
-        head=f"{what or row['exercise']}, seed {row['seed']}, step {row['step']}",
-        prompt=cut(prompts.get(str(row["exercise"]), "")),
         thought=cut(str(row["thought"] or "")),
         answer=cut(str(row["answer"] or "")),
         verdicts=read_verdicts(row.get("verdicts")),
     )
-
-
-def cut(text: str) -> str:
-    """The text, cut at ``MAX_CHARS`` with a note of what was left out."""
-    return text if len(text) <= MAX_CHARS else f"{text[:MAX_CHARS]} ... ({len(text) - MAX_CHARS:,} characters more)"
-
-
-def read_verdicts(text: object) -> tuple[tuple[str, str], ...]:
-    """Criterion and verdict pairs from a rollout's JSON; anything else is shown as it stands."""
-    words = {True: "met", False: "not met", None: "unscored"}
-    try:
-        parsed = json.loads(str(text)) if text else []
-        return tuple((cut(str(one["criterion"])), words[one["met"]]) for one in parsed)
-    except (ValueError, KeyError, TypeError):
-        return ((cut(str(text)), "not readable"),)
+    return Reading(
+        shelf=SHELF,
+        group=side.arm,
+        kind=kind,
+        head=f"{what or row['exercise']}, seed {row['seed']}, step {row['step']}",
+        prompt=cut(as_text(prompts.get(str(row["exercise"]), ()))),
+        sides=(side,),
+    )

@@ -10,7 +10,7 @@
     ledger.json         what was spent, by arm and seed and in all
     attacks/<arm>-<seed>/<group>/      the same under attack; check.json
     beside/<source>/    the same study in another source, a run folder of its own
-    results.json, report.html
+    results.json, report.html, and figures/ where 'beneficent report' was asked for them
 """
 
 import re

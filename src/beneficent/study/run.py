@@ -202,7 +202,7 @@ def _finish(recipe: Recipe, source: Source, folder: RunFolder, plan: Sequence[St
         return
     from beneficent.analysis.answer import answer
     from beneficent.analysis.worlds import add_worlds
-    from beneficent.report.page import render
+    from beneficent.study.reporting import with_refusals, write_report
 
     start = time.perf_counter()
     listen(StepStarted("analyse"))
@@ -214,7 +214,7 @@ def _finish(recipe: Recipe, source: Source, folder: RunFolder, plan: Sequence[St
         gathered.steps,
         gathered.training_ledgers,
         settings_for(folder, recipe),
-        rollouts=gathered.rollouts,
+        rollouts=with_refusals(gathered.rollouts, source),
         training=gathered.training,
         regraded=gathered.regraded,
         attacked=(gathered.attacks, gathered.attack_conditions) if recipe.attacks is not None else None,
@@ -229,41 +229,8 @@ def _finish(recipe: Recipe, source: Source, folder: RunFolder, plan: Sequence[St
     listen(StepFinished("analyse", time.perf_counter() - start, str(folder.results)))
     start = time.perf_counter()
     listen(StepStarted("report"))
-    render(
-        results,
-        gathered.rollouts,
-        folder.report,
-        title=f"Study {recipe.name}",
-        prompts=_prompts(source),
-        facts=_facts(recipe, folder),
-    )
+    write_report(folder, results, gathered, source, folder.report)
     listen(StepFinished("report", time.perf_counter() - start, str(folder.report)))
-
-
-def _prompts(source: Source) -> dict[str, str]:
-    """The conversation of every training exercise as text, by id."""
-    shown = [(one.id, one.messages) for one in source.situations("train")]
-    shown += [(one.id, one.messages) for one in source.tasks("train")]
-    return {name: "\n".join(f"{m.role}: {m.content}" for m in messages) for name, messages in shown}
-
-
-def _facts(recipe: Recipe, folder: RunFolder) -> dict[str, str]:
-    """Lines for the foot of the report."""
-    begun, machine = folder.begun(), read_json(folder.path / "environment.json")[-1]
-    frozen = settings_for(folder, recipe).preregistered
-    return {
-        "recipe": f"{recipe.name} ({recipe.description})" if recipe.description else recipe.name,
-        "digest": begun["digest"],
-        "source": f"{recipe.source}, digest {begun['source_digest']}",
-        "begun": begun["begun"],
-        "preregistered": f"{len(frozen)} questions" if frozen else "no, everything here is exploratory",
-        "beneficent": f"{machine['beneficent']}, commit {machine['commit'] or 'not known'}",
-        "python, torch, transformers": ", ".join(
-            [machine["python"], *(str(machine["packages"][name]) for name in ("torch", "transformers"))]
-        ),
-        "machine": f"{machine['system']}, {machine['processor']}, {machine['cores']} cores",
-        "workers": f"{machine['workers']} on {', '.join(machine['devices'])}",
-    }
 
 
 def _study(recipe: Recipe, folder: RunFolder) -> dict[str, Any]:
