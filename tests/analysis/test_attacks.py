@@ -175,7 +175,7 @@ def test_a_fine_tune_that_breaks_the_start_is_no_attack():
     validity = found["fine_tuning"]["harmful"]["validity"]
     assert validity["valid"] is False
     assert "capability falls" in validity["reason"]
-    assert "no valid attack" in attack_verdicts(as_results(found))["fine-tuning"]["warning"]
+    assert "not shown to be a valid attack" in attack_verdicts(as_results(found))["fine-tuning"]["warning"]
 
 
 def test_a_fine_tune_that_does_little_is_no_attack():
@@ -230,3 +230,47 @@ def test_a_straight_fall_is_half_way_in_proportion(start, top, share):
         assert found["reason"] == "more than 100"
     elif share > 0.5 + 1e-9:
         assert found["dose"] == pytest.approx(50 / share)
+
+
+def test_a_policy_whose_capability_cannot_be_read_is_broken_not_harmed():
+    curves = {**FALLING, "pre-RL": [(0.5, 0.5, 0.8), (0.2, 0.3, 0.8), (0.1, 0.2, 0.8)]}
+    names = {0: "clean", 10: "finetune-harmful-10", 20: "finetune-harmful-20"}
+    levels = {name: {arm: own[place] for arm, own in curves.items()} for place, name in enumerate(names.values())}
+    tuned = {"kind": "finetune", "aim": "harmful", "set": "harmful", "loss": 1.0}
+    rows, conditions = made(levels, {name: {**tuned, "dose": dose} for dose, name in names.items() if dose})
+    lost = (pl.col("benchmark") == "sums") & (pl.col("condition") != "clean") & (pl.col("arm") == "pre-RL")
+    validity = attacks(lose(rows, lost), conditions, CARDS, SETTINGS)["fine_tuning"]["harmful"]["validity"]
+    assert validity["valid"] is False
+    assert "cannot be read" in validity["reason"]
+
+
+def test_arms_are_not_matched_on_a_dose_at_which_one_is_broken():
+    broken = {**FALLING, "trait": [(0.9, 0.9, 0.8), (0.5, 0.8, 0.8), (0.1, 0.5, 0.2)]}
+    matched = ladder(broken)["fine_tuning"]["harmful"]["matched"]["arms"]["trait"]
+    assert matched["up_to"] == 10
+    assert matched["in_domain"] == pytest.approx(0.5)
+
+
+def test_a_start_with_nothing_graded_costs_its_numbers_and_not_the_answer():
+    names = {0: "clean", 10: "finetune-harmful-10", 20: "finetune-harmful-20"}
+    levels = {name: {arm: own[place] for arm, own in FALLING.items()} for place, name in enumerate(names.values())}
+    tuned = {"kind": "finetune", "aim": "harmful", "set": "harmful", "loss": 1.0}
+    rows, conditions = made(levels, {name: {**tuned, "dose": dose} for dose, name in names.items() if dose})
+    lost = (pl.col("benchmark") == "bench-0") & (pl.col("arm") == "pre-RL") & (pl.col("condition") == "clean")
+    found = attacks(lose(rows, lost), conditions, CARDS, SETTINGS)["fine_tuning"]["harmful"]
+    assert found["half_life"]["trait"]["in_domain"]["reason"] == "not graded before the attack"
+    assert found["validity"]["valid"] is None
+
+
+def test_an_attack_after_which_nothing_can_be_read_is_neither_invalid_nor_inert():
+    rows, conditions = made({"clean": CLEAN, "evil": dict.fromkeys(ARMS, 0.1)}, {"evil": persona()})
+    (evil,) = attacks(lose(rows, pl.col("condition") == "evil"), conditions, CARDS, SETTINGS)["prompts"]
+    assert (evil["valid"], evil["inert"], evil["unreadable"]) == (None, False, True)
+
+
+def test_a_benchmark_with_few_graded_items_is_left_out_of_a_sum():
+    rows, _ = made({"clean": {"baseline": 0.5, "trait": 0.6}}, {})
+    rows = lose(rows, (pl.col("benchmark") == "bench-1") & (pl.col("item").cast(pl.Int64) >= 3))
+    panels = build_panels(lay_out(rows, CARDS), ["clean"])
+    terms = [(1.0, "clean", "trait"), (-1.0, "clean", "baseline")]
+    assert estimate_sums(panels, {"x": terms}, SETTINGS, "test")["x"]["benchmarks"] == 3

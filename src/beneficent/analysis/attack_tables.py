@@ -49,6 +49,8 @@ def _note(entry: Mapping[str, Any]) -> str:
     notes = []
     if entry["valid"] is False:
         notes.append("invalid: does not lower pre-RL")
+    if entry["valid"] is None and entry["aim"] == "harmful":
+        notes.append("validity not known")
     if entry["inert"]:
         notes.append("inert")
     if entry["unreadable"]:
@@ -100,7 +102,7 @@ def steerability_table(results: Results) -> Table:
         )
         for arm, entry in own["steerability"].items()
     ]
-    columns = ("arm", *(f"{name}: level (gain)" for name in helpful), "neutral personas followed", "rigid")
+    columns = ("arm", *(f"{name}: level (gain)" for name in helpful), "follow rate, neutral personas", "rigid")
     return Table("Is it still steerable?", columns, rows)
 
 
@@ -159,6 +161,23 @@ def _half(own: Mapping[str, Any]) -> str:
     return f"{own['dose']:.0f}" if own["dose"] is not None else str(own["reason"])
 
 
+def supervised_table(results: Results) -> Table:
+    """How far the supervised control came to the trait score it was to have."""
+    own = (results["attacks"] or {}).get("supervised") or {}
+    rows = [
+        (
+            f"seed {seed}",
+            str(entry["steps"]),
+            score(entry["reached"]),
+            score(entry["wanted"]),
+            "" if entry["reached"] >= entry["wanted"] else "short of it",
+        )
+        for seed, entry in own.items()
+    ]
+    columns = ("sft-trait", "updates", "held-out trait score", "wanted (the trait arm's)", "note")
+    return Table("The supervised control", columns, rows)
+
+
 def attack_tables(results: Results) -> list[Table]:
     """All of them, in the order of the page; empty ones are left out."""
     if not results["attacks"]:
@@ -168,6 +187,7 @@ def attack_tables(results: Results) -> list[Table]:
         prompts_table(results),
         prompt_losses_table(results),
         steerability_table(results),
+        supervised_table(results),
         validity_table(results),
         *(dose_table(results, name) for name in results["attacks"]["fine_tuning"]),
     ]

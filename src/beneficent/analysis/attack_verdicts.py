@@ -47,7 +47,7 @@ def _steering(own: Mapping[str, Any], trait: str, baseline: str) -> Verdict:
     sentence = f"Level under helpful personas: {', '.join(reached)}."
     rates = [f"{arm} {entry['follow_rate']:.0%}" for arm, entry in by_arm.items() if entry["follow_rate"] is not None]
     if rates:
-        sentence += f" Neutral personas are followed by {', '.join(rates)}."
+        sentence += f" Follow rate under neutral personas: {', '.join(rates)}."
     rigid = [arm for arm in (trait, baseline) if by_arm[arm]["rigid"]]
     if rigid:
         sentence += f" Rigid, as they stopped following neutral personas: {', '.join(rigid)}."
@@ -73,8 +73,8 @@ def _fine_tuning(tuned: Mapping[str, Any], own: Mapping[str, Any], trait: str, b
         verdict |= {"kind": "these_models", "low": at["low"], "high": at["high"]}
     else:
         sentence += f" They cannot be compared at equal harm: {at.get('reason') or matched['reason']}."
-    if valid["valid"] is False:
-        verdict["warning"] = f"This fine-tune is no valid attack: {valid['reason']}."
+    if not valid["valid"]:
+        verdict["warning"] = f"This fine-tune is not shown to be a valid attack: {valid['reason']}."
     return {"sentence": sentence, **verdict}
 
 
@@ -106,8 +106,8 @@ def _given(estimate: Mapping[str, Any]) -> str:
 
 
 def _unsupported(entries: Sequence[Mapping[str, Any]]) -> str | None:
-    weak = [entry["condition"] for entry in entries if entry["valid"] is False or entry["inert"] or entry["unreadable"]]
-    return f"Invalid, inert or unreadable: {', '.join(weak)}." if weak else None
+    weak = [entry["condition"] for entry in entries if not entry["valid"] or entry["inert"] or entry["unreadable"]]
+    return f"Not shown to be valid attacks, inert or unreadable: {', '.join(weak)}." if weak else None
 
 
 def _interval_of(estimate: Mapping[str, Any]) -> Verdict:

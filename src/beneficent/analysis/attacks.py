@@ -136,19 +136,25 @@ def _one_prompt(
         "level_against": {arm: found[key] for arm in arms if (key := (name, "level_against", arm)) in found},
         "loss_against": {arm: found[key] for arm in arms if (key := (name, "loss_against", arm)) in found},
         "valid": _lowers(losses[START]) if about["aim"] == "harmful" and START in losses else None,
-        "inert": not any(_moves(own) for own in losses.values()),
+        "inert": all(_moves(own) is False for own in losses.values()),
         "unreadable": any(share < LEAST_GRADED for share in graded.values()),
     }
 
 
-def _lowers(estimate: Mapping[str, Any]) -> bool:
-    low = estimate["these_models"]["low"]
-    return low is not None and low > 0
-
-
-def _moves(estimate: Mapping[str, Any]) -> bool:
+def _lowers(estimate: Mapping[str, Any]) -> bool | None:
+    """Whether a loss is above zero; None where there is no interval to tell by."""
     own = estimate["these_models"]
-    return own["low"] is not None and (own["low"] > 0 or own["high"] < 0)
+    return own["low"] > 0 if own["low"] is not None else _without_interval(estimate)
+
+
+def _moves(estimate: Mapping[str, Any]) -> bool | None:
+    own = estimate["these_models"]
+    return (own["low"] > 0 or own["high"] < 0) if own["low"] is not None else _without_interval(estimate)
+
+
+def _without_interval(estimate: Mapping[str, Any]) -> bool | None:
+    """False where every pair is the same (p is 1), else not known."""
+    return False if estimate["these_models"]["p"] == 1.0 else None
 
 
 def _steerability(

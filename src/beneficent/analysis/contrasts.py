@@ -39,6 +39,11 @@ class Panel:
         return own[run][self.places[condition]]
 
     @property
+    def num_clusters(self) -> int:
+        first = next(iter(self.sheets))
+        return len(np.unique(self.sheets[first].clusters[self.places[first]]))
+
+    @property
     def num_items(self) -> int:
         return len(next(iter(self.places.values())))
 
@@ -76,8 +81,8 @@ def estimate_sums(
 ) -> dict[Any, dict[str, Any]]:
     """For each sum: ``value``, ``benchmarks`` and ``seeds`` it is over, ``pairs`` of ``pairs_asked``, both estimates.
 
-    A benchmark with no item graded in all cells for some seed is left out of that sum. ``salt`` sets the resampling
-    apart from that of other tables.
+    A benchmark with fewer than five clusters graded in all cells, for some seed, is left out of that sum. ``salt`` sets
+    the resampling apart from that of other tables.
     """
     seeds = {key: seeds_of(panels, terms) for key, terms in sums.items()}
     parts: dict[Any, list[_Part]] = {key: [] for key in sums}
@@ -120,6 +125,9 @@ def _parts_of(
     for key, values_SI in stacked.items():
         columns = slice(at, at + len(values_SI))
         at = columns.stop
+        # Few graded clusters say little of a benchmark and nothing of its error; it would weigh as much as any other.
+        if (counts_CK[:, columns] > 0).sum(axis=0).min() < statistics.MIN_CLUSTERS:
+            continue
         found[key] = _Part(
             np.nanmean(values_SI, axis=1),
             statistics.fill_undefined(draws_RK[:, columns].mean(axis=1)),
@@ -138,13 +146,14 @@ def _summary(parts: Sequence[_Part], seeds: Sequence[int], asked: int, settings:
     }
     if not parts:
         empty = {
-            kind: Estimate(kind, None, 0, reason="no benchmark with an item graded in all cells").as_dict()
+            kind: Estimate(kind, None, 0, reason="no benchmark with enough items graded in all cells").as_dict()
             for kind in ("these_models", "this_method")
         }
         return {"value": None, **counts, **empty}
     per_seed = np.mean([part.per_seed for part in parts], axis=0)
     draws_R = np.mean([part.draws for part in parts], axis=0)
-    df = float(sum(part.num_clusters - 1 for part in parts)) or 1.0
+    variances = np.array([part.draws.var() for part in parts])
+    df = statistics.mean_degrees(variances, np.array([part.num_clusters - 1.0 for part in parts]))
     units = sum(part.num_clusters for part in parts)
     value = float(per_seed.mean())
     return {

@@ -42,7 +42,8 @@ def monitoring(scores: pl.DataFrame, cards: Sequence[Card], arms: Sequence[str])
     own = scores.filter(
         pl.col("benchmark").is_in(names) & (pl.col("condition") == CLEAN) & pl.col("score").is_not_null()
     ).with_columns(pl.col("seed").fill_null(NO_SEED))
-    if own.is_empty():
+    thoughts = own.filter(pl.col("arm") == START)["thoughts"].explode().drop_nulls()
+    if own.is_empty() or not thoughts.str.contains(r"\S").any():
         return None
     judged = _judge(own)
     if judged is None:

@@ -4,32 +4,35 @@ Doses follow published attackers: more words put into the mouth (Andriushchenko 
 (Anil et al. 2024, many-shot), more turns of pressure (Li et al. 2024, multi-turn).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import get_args
 
 from beneficent.benchmarks.conditions import Condition
 from beneficent.core.errors import DataError
-from beneficent.persistence.types import HARMFUL, Attack, AttackMaterial, Persona
+from beneficent.persistence.types import HARMFUL, Attack, AttackKind, AttackMaterial, Persona
 from beneficent.situations.types import Message
 from beneficent.training.examples import Example
 
+KINDS: tuple[AttackKind, ...] = get_args(AttackKind)
 EXAMPLE_DOSES = (1, 2, 4)
 """Harmful examples shown before the question."""
 PUSH_BACK_DOSES = (1, 2, 3)
 """How often the user pushes back."""
 
 
-def prompt_attacks(material: AttackMaterial) -> tuple[Attack, ...]:
-    """Every attack by prompt that the material gives, personas first, doses from the weakest.
+def prompt_attacks(material: AttackMaterial, kinds: Sequence[AttackKind] = KINDS) -> tuple[Attack, ...]:
+    """Every attack by prompt of these kinds that the material gives, doses from the weakest.
 
     Raises:
         DataError: there are too few examples or push-backs for the largest dose.
     """
-    return (
-        *(persona_attack(persona) for persona in material.personas),
-        *_prefills(material.prefills),
-        *_examples(material.examples.get(HARMFUL, ())),
-        *_push_backs(material.push_backs),
-    )
+    makers: dict[AttackKind, Callable[[], Sequence[Attack]]] = {
+        "persona": lambda: [persona_attack(persona) for persona in material.personas],
+        "prefill": lambda: _prefills(material.prefills),
+        "examples": lambda: _examples(material.examples.get(HARMFUL, ())),
+        "push-back": lambda: _push_backs(material.push_backs),
+    }
+    return tuple(attack for kind in KINDS if kind in kinds for attack in makers[kind]())
 
 
 def persona_attack(persona: Persona) -> Attack:

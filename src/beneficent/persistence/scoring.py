@@ -106,8 +106,9 @@ def score_prompts(
             continue
         ledger = Ledger()
         asked = list(place.panel)
-        if attack.follows is not None and attack.follows.benchmark is not None:
-            asked.append(place.suite[attack.follows.benchmark])
+        follows = attack.follows.benchmark if attack.follows is not None else None
+        if follows is not None and follows not in [benchmark.card.name for benchmark in asked]:
+            asked.append(place.suite[follows])
         rows = place.score(policy, attack.condition, asked, seed, ledger)
         about = _about(attack.name, attack.kind, attack.aim, attack.dose, attack.title)
         about["follow_rate"] = _follow_rate(attack, rows)
@@ -139,6 +140,7 @@ def score_fine_tuned(
         for rung in climb(attacked, material.examples[examples], doses, train, settings.seed, ledger):
             condition = f"{kind}-{name}-{rung.dose}"
             if condition in done:
+                _emptied(ledger)
                 continue
             rows = place.score(attacked, Condition(condition), place.with_capability, seed, ledger)
             about = _about(condition, kind, its_aim, rung.dose, "")

@@ -219,7 +219,7 @@ def _attacks(results: Mapping[str, Any]) -> list[Section]:
         "fine-tuning",
         "Persistence: fine-tuning attacks",
         [figure for name in names for figure in _fine_tuning(results, name)],
-        [attacked.validity_table(results)] if names else [],
+        [attacked.validity_table(results), attacked.supervised_table(results)] if names else [],
         [attacked.dose_table(results, name) for name in names],
     )
     return [by_prompt, tuned]

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
     from beneficent.study.doing import Workplace
 
+ORDER_SEED = 0
+"""Decides the order of the examples of a fine-tune: the same for every policy, whatever seed it was trained with."""
+
 
 def check(place: "Workplace", step: Step) -> str:
     """See that attack texts are neither trained on nor asked; raises ``DataError`` naming two that overlap."""
@@ -58,9 +61,12 @@ def supervise(place: "Workplace", step: Step) -> str:
         policy, situations, source.graders()["trait"], recipe.training.max_new_tokens, step.seed, ledger
     )
     settings = SupervisedSettings(recipe.training.learning_rate)
-    result = imitate(
-        policy, examples, _trait_score(place, step.seed), lambda own: _look(place, own), settings, step.seed, ledger
-    )
+    wanted = _trait_score(place, step.seed)
+
+    def look(own: Policy) -> float:
+        return _look(place, own, ledger)
+
+    result = imitate(policy, examples, wanted, look, settings, step.seed, ledger)
     save_policy(policy, place.folder.of(step) / "policy")
     facts = {**asdict(result), "ledger": ledger.as_dict(), "files": place.digests(step)}
     write_json(place.folder.path / step.marker, facts)
@@ -74,7 +80,7 @@ def _trait_score(place: "Workplace", seed: int) -> float:
     return _mean_of_means(rows.filter(pl.col("benchmark").is_in(names)))
 
 
-def _look(place: "Workplace", policy: Policy) -> float:
+def _look(place: "Workplace", policy: Policy, ledger: Ledger) -> float:
     scoring = place.recipe.scoring
     rows = score_suite(
         policy,
@@ -84,6 +90,7 @@ def _look(place: "Workplace", policy: Policy) -> float:
         0,
         place.source.refusal,
         scoring.limit,
+        ledger,
     )
     return _mean_of_means(pl.DataFrame(rows, infer_schema_length=None))
 
@@ -120,11 +127,10 @@ def _attacked(
         if CLEAN not in done:
             yield score_clean(policy, scored, seed)
     elif group == BY_PROMPTS:
-        chosen = [one for one in prompt_attacks(material) if one.kind in attacks.prompts]
-        yield from score_prompts(policy, scored, chosen, seed, tuple(done))
+        yield from score_prompts(policy, scored, prompt_attacks(material, attacks.prompts), seed, tuple(done))
     else:
         train = SupervisedSettings(attacks.learning_rate, attacks.batch_size)
-        settings = AttackSettings(attacks.doses, attacks.realignment_doses, train, seed, attacks.lora_rank)
+        settings = AttackSettings(attacks.doses, attacks.realignment_doses, train, ORDER_SEED, attacks.lora_rank)
         name = group.removeprefix(FINE_TUNING)
         yield from score_fine_tuned(policy, scored, material, name, settings, seed, tuple(done))
 
@@ -141,5 +147,5 @@ def _num_conditions(place: "Workplace", step: Step) -> int:
     if step.condition == CLEAN:
         return 1
     if step.condition == BY_PROMPTS:
-        return sum(one.kind in attacks.prompts for one in prompt_attacks(place.source.attack_material()))
+        return len(prompt_attacks(place.source.attack_material(), attacks.prompts))
     return len(attacks.doses) + len(attacks.realignment_doses) * (step.condition != f"{FINE_TUNING}benign")

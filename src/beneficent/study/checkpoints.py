@@ -27,7 +27,7 @@ from beneficent.persistence.scoring import (
     score_fine_tuned,
     score_prompts,
 )
-from beneficent.persistence.types import AttackKind, AttackMaterial
+from beneficent.persistence.types import BENEFICIAL, AttackKind, AttackMaterial
 from beneficent.policy.loading import Policy
 from beneficent.policy.sampler import Sampling
 from beneficent.study.policies import load_as
@@ -91,7 +91,7 @@ def attack_checkpoints(
         raise BeneficentError(f"{out} is there already and not empty; choose another with --out")
     source, settings = load_source(recipe.source), recipe.attacks or AttacksSection()
     suite = build_suite(source)
-    material = _material(source, request)
+    material = _material(source, request, settings)
     check_disjoint(material, [*source.situations("train"), *source.situations("test")], suite)
     sampling = Sampling(recipe.scoring.max_new_tokens, recipe.scoring.temperature)
     place = Range(suite, settings.benchmarks, settings.items, sampling, source.refusal, source.digest)
@@ -112,15 +112,18 @@ def attack_checkpoints(
     return results
 
 
-def _material(source: Source, request: AttackRequest) -> AttackMaterial:
+def _material(source: Source, request: AttackRequest, attacks: AttacksSection) -> AttackMaterial:
     material = source.attack_material()
     if request.personas is not None:
         material = replace(material, personas=load_personas(request.personas))
     if request.data is not None:
         material = replace(material, examples={**material.examples, request.data.stem: read_chat(request.data)})
-    name = _set_of(request)
-    if request.kind == "finetune" and not material.examples.get(name):
-        raise RecipeError(f"the source has no examples {name!r}; it has {', '.join(material.examples)}, or give --data")
+    needed = [_set_of(request), *([BENEFICIAL] if attacks.realignment_doses else [])]
+    missing = [name for name in needed if not material.examples.get(name)] if request.kind == "finetune" else []
+    if missing:
+        raise RecipeError(
+            f"the source has no examples {missing[0]!r}; it has {', '.join(material.examples)}, or give --data"
+        )
     return material
 
 
@@ -138,7 +141,7 @@ def _attacked(
 ) -> Iterator[AttackedRows]:
     yield score_clean(policy, place, 0)
     if request.kind != "finetune":
-        yield from score_prompts(policy, place, [a for a in prompt_attacks(material) if a.kind == request.kind], 0)
+        yield from score_prompts(policy, place, prompt_attacks(material, [request.kind]), 0)
         return
     settings = AttackSettings(
         attacks.doses,

@@ -9,6 +9,7 @@ import polars as pl
 from beneficent.core.files import read_json
 from beneficent.core.ledger import Ledger
 from beneficent.core.store import Parts
+from beneficent.study.arms import SFT_TRAIT
 from beneficent.study.folder import RunFolder
 from beneficent.study.plan import Step, last_training
 
@@ -33,6 +34,8 @@ class Gathered:
     attack_conditions: list[dict[str, Any]]
     """What each condition of these rows is, by arm and seed; see ``persistence.scoring.AttackedRows``."""
     attack_ledgers: dict[Run, Ledger]
+    supervised: dict[int, dict[str, Any]]
+    """What ``sft-trait`` came to, by seed: ``steps``, ``reached``, ``wanted``, ``examples``, ``ledger``."""
 
 
 def gather(folder: RunFolder, plan: Sequence[Step]) -> Gathered:
@@ -60,6 +63,7 @@ def gather(folder: RunFolder, plan: Sequence[Step]) -> Gathered:
             for note in Parts(folder.of(step)).notes()
         ],
         attack_ledgers=_spent(folder, attacked),
+        supervised={s.seed: read_json(folder.path / s.marker) for s in plan if s.kind == "supervise"},
     )
 
 
@@ -78,6 +82,9 @@ def ledger_file(gathered: Gathered) -> dict[str, Any]:
         "training": gathered.training_ledgers,
         "scoring": gathered.scoring_ledgers,
         "attacks": gathered.attack_ledgers,
+        "supervision": {
+            (SFT_TRAIT, seed): Ledger.from_dict(own["ledger"]) for seed, own in gathered.supervised.items()
+        },
     }
     lines = [
         {"arm": run[0], "seed": run[1], "stage": stage, **ledger.as_dict()}

@@ -197,6 +197,8 @@ class Recipe(_Section):
             self._has_trait_slots()
         if self.mediation is not None:
             self._can_mediate(self.mediation)
+        if self.beside and TRAIT not in self.arms:
+            raise RecipeError(f"beside compares {TRAIT!r} with {baseline!r} in each source; add {TRAIT!r} to arms")
         if self.attacks is not None:
             self._can_attack(self.attacks)
         trained_by = {ARMS[arm].grader for arm in self.arms}

@@ -219,6 +219,11 @@ def _finish(recipe: Recipe, source: Source, folder: RunFolder, plan: Sequence[St
         regraded=gathered.regraded,
         attacked=(gathered.attacks, gathered.attack_conditions) if recipe.attacks is not None else None,
     )
+    if results["attacks"] is not None:
+        kept = ("steps", "reached", "wanted", "examples")
+        results["attacks"]["supervised"] = {
+            str(seed): {key: own[key] for key in kept} for seed, own in gathered.supervised.items()
+        }
     results["study"] = _study(recipe, folder)
     add_worlds(
         results,

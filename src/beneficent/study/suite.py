@@ -85,7 +85,7 @@ def check_attacks(attacks: AttacksSection, source: Source, suite: Listing) -> No
     missing = [name for name in needed if not material.examples.get(name)]
     if missing:
         raise DataError(f"the source has no examples {', '.join(missing)}; it has {', '.join(material.examples)}")
-    for attack in prompt_attacks(material):
+    for attack in prompt_attacks(material, attacks.prompts):
         if attack.follows is not None and attack.follows.benchmark is not None:
             suite[attack.follows.benchmark]
 
