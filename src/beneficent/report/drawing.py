@@ -29,7 +29,7 @@ ARM_STYLES: dict[str, tuple[str, str]] = {
     "helpfulness": ("#b8639c", "triangle-down"),
     "style": ("#a6791b", "triangle-right"),
     "sft-trait": ("#7a6fd0", "triangle-left"),
-    "prompted": ("#3c8f8a", "stroke"),
+    "prompted": ("#3c8f8a", "arrow"),
 }
 _OTHER_STYLE = ("#a04040", "wedge")
 
