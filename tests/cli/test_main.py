@@ -37,7 +37,10 @@ def test_what_the_user_can_mend_is_one_line_and_exit_status_2(tmp_path: Path) ->
     recipe = tmp_path / "a.toml"
     recipe.write_text("name = 3")
     for arguments, message in [
-        (("study", "run", "no-such"), "error: there is no recipe 'no-such'; allowed are lab, lab-quick"),
+        (
+            ("study", "run", "no-such"),
+            "error: there is no recipe 'no-such'; allowed are lab, lab-null, lab-overoptimise, lab-persistence, lab-quick",
+        ),
         (("study", "run", str(recipe)), f"error: {recipe}: name is 3; allowed is: a valid string"),
         (("study", "show", str(tmp_path)), f"error: {tmp_path} is no run folder"),
         (("study", "steps", str(tmp_path)), f"error: {tmp_path} is no run folder"),

@@ -138,7 +138,7 @@ def test_a_character_line_says_the_writer_and_no_other():
 def test_an_unknown_world_is_named_with_the_allowed_ones():
     with pytest.raises(DataError, match=r"unknown world 'nowhere'; allowed: .*default"):
         world("nowhere")
-    assert {"default", "disjoint-thoughts", "no-thoughts", "null-document", "null-thought"} == set(WORLDS)
+    assert {"default", "disjoint-thoughts", "no-thoughts", "null-both", "null-document", "null-thought"} == set(WORLDS)
     assert len({w.digest for w in WORLDS.values()}) == len(WORLDS)
 
 

@@ -55,7 +55,7 @@ def test_a_filter_that_empties_an_arm_is_an_error() -> None:
         Arm("moon", "", "trait", only_domains=("space",)).situations(SOURCE.situations("train"))
     with pytest.raises(DataError, match="no situations left"):
         Arm("none", "", "trait", without_domains=fake_source.DOMAINS).situations(SOURCE.situations("train"))
-    with pytest.raises(DataError, match="needs the grader 'gold'; the source has helpfulness, style, trait"):
+    with pytest.raises(DataError, match="needs the grader 'gold'; the source has held-out, helpfulness, style, trait"):
         trait_exercises(Arm("gold", "", "gold"), SOURCE)
 
 
