@@ -12,13 +12,11 @@ from typing import Any
 import polars as pl
 
 from beneficent.analysis.contrasts import Panel, Terms, build_panels, estimate_sums, level
-from beneficent.analysis.dose_curves import fine_tuning
+from beneficent.analysis.dose_curves import LEAST_GRADED, fine_tuning
 from beneficent.analysis.settings import AnswerSettings
 from beneficent.analysis.sheets import CLEAN, NO_SEED, START, lay_out
 from beneficent.benchmarks.types import Card
 
-LEAST_GRADED = 0.5
-"""Share of graded answers below which a condition is unreadable."""
 RIGID_BELOW = 0.1
 """An arm whose follow rate of neutral personas lies this far below the starting policy's is called rigid."""
 BY_PROMPT = ("persona", "prefill", "examples", "push-back")

@@ -21,6 +21,8 @@ from beneficent.policy.sampler import Sampling
 from beneficent.training.examples import SupervisedSettings
 
 CLEAN = "clean"
+ORDER_SEED = 0
+"""Decides the order of the examples of a fine-tune: the same for every policy, whatever seed it was trained with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +141,19 @@ def score_fine_tuned(
         ledger = Ledger()
         for rung in climb(attacked, material.examples[examples], doses, train, settings.seed, ledger):
             condition = f"{kind}-{name}-{rung.dose}"
-            if condition in done:
-                _emptied(ledger)
-                continue
-            rows = place.score(attacked, Condition(condition), place.with_capability, seed, ledger)
-            about = _about(condition, kind, its_aim, rung.dose, "")
-            yield AttackedRows({**about, "set": name, "loss": rung.loss, "ledger": ledger.as_dict()}, rows)
-            ledger = _emptied(ledger)
+            if condition not in done:
+                rows = place.score(attacked, Condition(condition), place.with_capability, seed, ledger)
+                about = _about(condition, kind, its_aim, rung.dose, "")
+                yield AttackedRows({**about, "set": name, "loss": rung.loss, "ledger": ledger.as_dict()}, rows)
+            _empty(ledger)
         if kind == "finetune" and settings.keep is not None:
             keep_organism(attacked, settings.keep, name, doses[-1])
 
 
-def _emptied(ledger: Ledger) -> Ledger:
-    """The same ledger at zero: the climber goes on adding to it."""
+def _empty(ledger: Ledger) -> None:
+    """Set the ledger to zero in place: the climber goes on adding to it."""
     for name, value in asdict(Ledger()).items():
         setattr(ledger, name, value)
-    return ledger
 
 
 def _about(condition: str, kind: str, aim: str | None, dose: int | None, title: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from beneficent.persistence.disjoint import check_disjoint
 from beneficent.persistence.imitation import SITUATIONS, best_answers, imitate
 from beneficent.persistence.prompts import prompt_attacks
 from beneficent.persistence.scoring import (
+    ORDER_SEED,
     AttackedRows,
     AttackSettings,
     Range,
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from beneficent.study.doing import Workplace
-
-ORDER_SEED = 0
-"""Decides the order of the examples of a fine-tune: the same for every policy, whatever seed it was trained with."""
 
 
 def check(place: "Workplace", step: Step) -> str:
@@ -106,12 +104,12 @@ def attack(place: "Workplace", step: Step) -> str:
     assert place.recipe.attacks is not None
     parts = Parts(place.folder.of(step))
     done = [note["condition"] for note in parts.notes()]
-    policy = place.load(place.policy_folder(step))
+    policy, total = place.load(place.policy_folder(step)), _num_conditions(place, step)
     for found in _attacked(place, step, place.recipe.attacks, policy, done):
         own: list[dict[str, Any]] = [{"arm": step.arm, "seed": step.seed, **row} for row in found.rows]
         parts.append(own, found.about)
         done.append(found.about["condition"])
-        place.tell(StepProgress(step.name, len(done), _num_conditions(place, step)))
+        place.tell(StepProgress(step.name, len(done), total))
     write_json(place.folder.path / step.marker, {"items": parts.num_rows()})
     return f"{len(done)} conditions, {parts.num_rows():,} items"
 

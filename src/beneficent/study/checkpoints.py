@@ -20,6 +20,7 @@ from beneficent.persistence.disjoint import check_disjoint
 from beneficent.persistence.personas import load_personas
 from beneficent.persistence.prompts import prompt_attacks
 from beneficent.persistence.scoring import (
+    ORDER_SEED,
     AttackedRows,
     AttackSettings,
     Range,
@@ -30,14 +31,13 @@ from beneficent.persistence.scoring import (
 from beneficent.persistence.types import BENEFICIAL, AttackKind, AttackMaterial
 from beneficent.policy.loading import Policy
 from beneficent.policy.sampler import Sampling
+from beneficent.study.plan import NO_SEED
 from beneficent.study.policies import load_as
 from beneficent.study.recipe import AttacksSection, Recipe
 from beneficent.study.registry import load_source
 from beneficent.study.source import Source
 from beneficent.study.suite import build_suite
 from beneficent.training.examples import SupervisedSettings
-
-NO_SEED = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _attacked(
         attacks.doses,
         attacks.realignment_doses,
         SupervisedSettings(attacks.learning_rate, attacks.batch_size),
-        0,
+        ORDER_SEED,
         request.lora_rank or attacks.lora_rank,
         None if request.keep is None else request.keep / name,
     )
